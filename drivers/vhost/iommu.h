@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vhost-iommu, internal interfaces
+ *
+ * Layers, from the guest to the hardware:
+ *
+ *   iommu.c         device file, ioctls, life cycle
+ *   iommu_ring.c    ring, batching, replies
+ *   iommu_req.c     decode and stateless rules of the specification
+ *   iommu_domain.c  domains and mappings
+ *   iommu_group.c   endpoints and groups, and what they are attached to
+ *   iommu_map.c     data structures of a domain
+ *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
+ *
+ * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex, vhost_iommu.lock. The
+ * worker takes the latter two; vhost_dev_flush() waits for the worker, so it
+ * is never called with either of them held.
+ */
+#ifndef _VHOST_IOMMU_H
+#define _VHOST_IOMMU_H
+
+#include <linux/interval_tree_generic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+#include <uapi/linux/vhost_iommu.h>
+
+#include "vhost.h"
+#include "iommu_map.h"
+#include "iommu_req.h"
+
+#define VHOST_IOMMU_MAX_PROBE_SIZE	SZ_64K
+#define VHOST_IOMMU_MAX_RESV		256
+#define VHOST_IOMMU_MAX_DOORBELLS	64
+#define VHOST_IOMMU_MAX_ENDPOINTS	SZ_128K
+#define VHOST_IOMMU_BATCH		64
+
+/**
+ * struct vhost_iommu_host - The VMM's iommufd and how it is reached
+ * @iommufd: File of the iommufd, NULL until SET_IOMMUFD
+ * @scratch: Memory of the owner that command arguments are put in. The owner
+ *           can write to it at any time: what is read back is not trusted.
+ * @ram_ioas: IOAS with all guest RAM at guest-physical addresses
+ * @blocked_ioas: IOAS that stays empty
+ * @errors: Commands that failed though nothing in the request explains it
+ */
+struct vhost_iommu_host {
+	struct file *iommufd;
+	void __user *scratch;
+	u32 ram_ioas;
+	u32 blocked_ioas;
+	u64 errors;
+};
+
+/**
+ * struct vhost_iommu_resv_node - RESV_MEM region of an endpoint in its domain
+ * @node: In &vhost_iommu_domain.resv while the endpoint is attached
+ * @start: First IOVA
+ * @last: Last IOVA
+ * @subtree_last: For the interval tree
+ */
+struct vhost_iommu_resv_node {
+	struct rb_node node;
+	u64 start;
+	u64 last;
+	u64 subtree_last;
+};
+
+/**
+ * struct vhost_iommu_domain - A domain; exists while it has an endpoint
+ * @id: Domain ID
+ * @bypass: Created with VIRTIO_IOMMU_ATTACH_F_BYPASS: @maps stays empty
+ * @ioas: IOAS that holds @maps, or 0 as long as no endpoint is a device
+ * @maps: What the guest mapped
+ * @tables: Page tables of @ioas that mappings have touched
+ * @unmaps: Mappings removed since stale tables were last looked for
+ * @resv: RESV_MEM regions of all endpoints in the domain
+ * @endpoints: Endpoints in the domain
+ */
+struct vhost_iommu_domain {
+	u32 id;
+	bool bypass;
+	u32 ioas;
+	struct vhost_iommu_map_tree maps;
+	struct vhost_iommu_tables tables;
+	u64 unmaps;
+	struct rb_root_cached resv;
+	struct list_head endpoints;
+};
+
+/**
+ * struct vhost_iommu_group - Endpoints that the IOMMU can't tell apart
+ * @id: Number that the VMM gave, if @shared
+ * @shared: The VMM gave a number; otherwise there is one member
+ * @blocked_hwpt: HWPT of the empty IOAS, or 0 if no member is a device
+ * @attached: Number of members that are in a domain. They are all in the same.
+ * @broken: Not even @blocked_hwpt could be attached: the devices are detached
+ * @bypass: The hardware is attached to a RAM HWPT
+ * @endpoints: All members
+ */
+struct vhost_iommu_group {
+	u32 id;
+	bool shared;
+	u32 blocked_hwpt;
+	unsigned int attached;
+	bool broken;
+	bool bypass;
+	struct list_head endpoints;
+};
+
+/**
+ * struct vhost_iommu_endpoint - An endpoint that the VMM added
+ * @id: Endpoint ID of the guest
+ * @flags: VHOST_IOMMU_EP_*
+ * @file: VFIO device, NULL for an endpoint that the VMM emulates
+ * @dev_id: ID of the device in the iommufd
+ * @ram_hwpt: HWPT for bypass, or 0
+ * @group: Its group, always set
+ * @group_node: In &vhost_iommu_group.endpoints
+ * @domain: Domain that it is attached to, or NULL
+ * @domain_node: In &vhost_iommu_domain.endpoints
+ * @probe: What PROBE returns
+ * @probe_len: Length of @probe in bytes
+ * @nr_resv: Length of @resv
+ * @resv: RESV_MEM regions found in @probe
+ */
+struct vhost_iommu_endpoint {
+	u32 id;
+	u32 flags;
+	struct file *file;
+	u32 dev_id;
+	u32 ram_hwpt;
+	struct vhost_iommu_group *group;
+	struct list_head group_node;
+	struct vhost_iommu_domain *domain;
+	struct list_head domain_node;
+	void *probe;
+	u32 probe_len;
+	unsigned int nr_resv;
+	struct vhost_iommu_resv_node resv[] __counted_by(nr_resv);
+};
+
+/**
+ * struct vhost_iommu_doorbell - Guest-physical range that takes MSI writes
+ * @start: First address
+ * @last: Last address
+ */
+struct vhost_iommu_doorbell {
+	u64 start;
+	u64 last;
+};
+
+/**
+ * struct vhost_iommu_counters - Figures that only grow
+ * @requests: By type, unknown types at index 0
+ * @status: By status
+ * @no_status: Buffers returned with used length 0
+ * @batches: Publications of the used ring
+ * @wakeups: Runs of the kick handler
+ * @poll_hits: Requests that busy polling found
+ * @ring_errors: Times that a ring could not be read or written
+ * @rebuilds: Domains that got a new IOAS
+ *
+ * Written by the worker under the request queue's mutex (@rebuilds: under
+ * &vhost_iommu.lock), read without.
+ */
+struct vhost_iommu_counters {
+	u64 requests[VHOST_IOMMU_STATS_NR_TYPES];
+	u64 status[VHOST_IOMMU_STATS_NR_STATUS];
+	u64 no_status;
+	u64 batches;
+	u64 wakeups;
+	u64 poll_hits;
+	u64 ring_errors;
+	u64 rebuilds;
+};
+
+/**
+ * struct vhost_iommu - One open file, one virtio-iommu device
+ * @dev: The vhost device; its mutex serializes ioctls and covers @configured
+ * @vqs: Request and event queue
+ * @vq_ptrs: For @dev
+ * @configured: SET_CONFIG was called
+ * @ring_dead: The request queue could not be read; covered by its mutex
+ * @nr_heads: Number of @heads in use; covered by the request queue's mutex
+ * @heads: Requests that are done but not yet published; likewise
+ * @count: Counters
+ * @lock: Covers all that follows. Serializes requests with the ioctls that
+ *        change endpoints, and the use of the scratch area.
+ * @rules: Configuration, and features that the driver accepted
+ * @bypass: What config.bypass says
+ * @host: iommufd
+ * @domains: By domain ID
+ * @nr_domains: Number of @domains
+ * @endpoints: By endpoint ID
+ * @nr_endpoints: Number of @endpoints
+ * @groups: Groups that the VMM gave a number, by that number
+ * @doorbells: Ranges in which MMIO mappings are accepted
+ * @nr_doorbells: Number of @doorbells
+ * @mappings: Mappings in all domains
+ * @mapped_bytes: Their sizes
+ * @table_pages: Page-table pages touched, all domains
+ * @max_domains: Limit of @nr_domains
+ * @max_mappings: Limit of @mappings
+ * @max_table_pages: Limit of @table_pages
+ */
+struct vhost_iommu {
+	struct vhost_dev dev;
+	struct vhost_virtqueue vqs[VHOST_IOMMU_VQ_MAX];
+	struct vhost_virtqueue *vq_ptrs[VHOST_IOMMU_VQ_MAX];
+	bool configured;
+
+	bool ring_dead;
+	unsigned int nr_heads;
+	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
+	struct vhost_iommu_counters count;
+
+	struct mutex lock;	/* domains, endpoints and all else below */
+	struct vhost_iommu_rules rules;
+	bool bypass;
+	struct vhost_iommu_host host;
+	struct xarray domains;
+	unsigned int nr_domains;
+	struct xarray endpoints;
+	unsigned int nr_endpoints;
+	struct xarray groups;
+	struct vhost_iommu_doorbell doorbells[VHOST_IOMMU_MAX_DOORBELLS];
+	unsigned int nr_doorbells;
+	u64 mappings;
+	u64 mapped_bytes;
+	u64 table_pages;
+	u32 max_domains;
+	u64 max_mappings;
+	u64 max_table_pages;
+};
+
+/* iommu_ring.c */
+void vhost_iommu_handle_kick(struct vhost_work *work);
+
+/* iommu_domain.c */
+struct vhost_iommu_domain *
+vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id, bool bypass);
+void vhost_iommu_domain_release(struct vhost_iommu *viommu,
+				struct vhost_iommu_domain *domain, bool host);
+int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
+				  struct vhost_iommu_domain *domain);
+bool vhost_iommu_domain_fits(const struct vhost_iommu_domain *domain,
+			     const struct vhost_iommu_endpoint *ep);
+void vhost_iommu_domain_link(struct vhost_iommu_domain *domain,
+			     struct vhost_iommu_endpoint *ep);
+void vhost_iommu_domain_unlink(struct vhost_iommu_endpoint *ep);
+u8 vhost_iommu_map(struct vhost_iommu *viommu,
+		   const struct vhost_iommu_req *req);
+u8 vhost_iommu_unmap(struct vhost_iommu *viommu,
+		     const struct vhost_iommu_req *req);
+int vhost_iommu_remove_ram(struct vhost_iommu *viommu, u64 start, u64 last,
+			   u64 *count);
+
+/* iommu_group.c */
+struct vhost_iommu_endpoint *
+vhost_iommu_endpoint_find(struct vhost_iommu *viommu, u32 id);
+int vhost_iommu_endpoint_add(struct vhost_iommu *viommu,
+			     const struct vhost_iommu_add_endpoint *args);
+int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id);
+void vhost_iommu_endpoints_free(struct vhost_iommu *viommu);
+int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu);
+int vhost_iommu_set_bypass(struct vhost_iommu *viommu, bool bypass);
+int vhost_iommu_group_move(struct vhost_iommu *viommu,
+			   struct vhost_iommu_group *group, u32 pt_id);
+void vhost_iommu_group_condemn(struct vhost_iommu *viommu,
+			       struct vhost_iommu_group *group);
+u32 vhost_iommu_endpoint_state(const struct vhost_iommu_endpoint *ep,
+			       const struct vhost_iommu_domain **domain);
+unsigned int vhost_iommu_endpoints_broken(struct vhost_iommu *viommu);
+u8 vhost_iommu_attach(struct vhost_iommu *viommu,
+		      const struct vhost_iommu_req *req);
+u8 vhost_iommu_detach(struct vhost_iommu *viommu,
+		      const struct vhost_iommu_req *req);
+
+/* iommu_host.c */
+int vhost_iommu_host_set(struct vhost_iommu *viommu,
+			 const struct vhost_iommu_set_iommufd *args);
+void vhost_iommu_host_put(struct vhost_iommu *viommu);
+int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
+				struct file **out);
+int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
+				  struct file *device, u32 dev_id, u32 *hwpt);
+int vhost_iommu_host_check_hwpt(struct vhost_iommu *viommu, u32 hwpt);
+int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas);
+void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id);
+int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
+			 const struct vhost_iommu_map *map);
+int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
+			   u64 last);
+int vhost_iommu_host_attach(struct vhost_iommu *viommu, struct file *device,
+			    u32 pt_id);
+void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
+
+#endif /* _VHOST_IOMMU_H */

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-iommu: request ring, batching, replies
+ *
+ * The guest spins with interrupts off until it is answered. Whatever is wrong
+ * with a request, its buffer is returned; a chain that can't be read is
+ * returned with a used length of 0, and only a ring that can't be read at all
+ * stops, after the VMM was told through the error eventfd.
+ */
+#include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
+#include "iommu.h"
+
+#include <trace/events/vhost_iommu.h>
+
+/* Stopping the device waits for the poll; vhost stores any timeout */
+#define VHOST_IOMMU_POLL_MAX_US		10000
+
+static void vhost_iommu_ring_error(struct vhost_iommu *viommu,
+				   struct vhost_virtqueue *vq)
+{
+	viommu->count.ring_errors++;
+	if (vq->error_ctx)
+		eventfd_signal(vq->error_ctx);
+}
+
+/*
+ * PROBE, VIRTIO 1.3, section 5.13.6.7: the properties, the rest of the list
+ * zeroed. Nothing but zeroes if there is an error.
+ */
+static int vhost_iommu_reply_probe(struct vhost_iommu *viommu,
+				   const struct vhost_iommu_req *req,
+				   struct iov_iter *to, u8 *status)
+{
+	struct vhost_iommu_endpoint *ep;
+	size_t len = 0;
+
+	ep = vhost_iommu_endpoint_find(viommu, req->endpoint);
+	if (!ep)
+		*status = VIRTIO_IOMMU_S_NOENT;
+	else if (ep->probe_len > req->tail)
+		*status = VIRTIO_IOMMU_S_INVAL;
+	else
+		len = ep->probe_len;
+
+	if (copy_to_iter(ep ? ep->probe : NULL, len, to) != len)
+		return -EFAULT;
+	if (iov_iter_zero(req->tail - len, to) != req->tail - len)
+		return -EFAULT;
+	return 0;
+}
+
+static u8 vhost_iommu_execute(struct vhost_iommu *viommu,
+			      const struct vhost_iommu_req *req)
+{
+	switch (req->type) {
+	case VIRTIO_IOMMU_T_ATTACH:
+		return vhost_iommu_attach(viommu, req);
+	case VIRTIO_IOMMU_T_DETACH:
+		return vhost_iommu_detach(viommu, req);
+	case VIRTIO_IOMMU_T_MAP:
+		return vhost_iommu_map(viommu, req);
+	case VIRTIO_IOMMU_T_UNMAP:
+		return vhost_iommu_unmap(viommu, req);
+	default:
+		/* PROBE is carried out while its reply is written */
+		return VIRTIO_IOMMU_S_OK;
+	}
+}
+
+static int vhost_iommu_reply(struct vhost_iommu *viommu,
+			     const struct vhost_iommu_req *req,
+			     struct iov_iter *to, u8 *status)
+{
+	struct virtio_iommu_req_tail tail = {};
+	int rc = 0;
+
+	if (req->type == VIRTIO_IOMMU_T_PROBE) {
+		if (*status == VIRTIO_IOMMU_S_OK)
+			rc = vhost_iommu_reply_probe(viommu, req, to, status);
+		else if (iov_iter_zero(req->tail, to) != req->tail)
+			rc = -EFAULT;
+	}
+	tail.status = *status;
+	if (!rc && copy_to_iter(&tail, sizeof(tail), to) != sizeof(tail))
+		rc = -EFAULT;
+	return rc;
+}
+
+/* Returns the status that was written, or an errno if there is none */
+static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
+				 struct vhost_virtqueue *vq, const void *buf,
+				 size_t len, struct iov_iter *to,
+				 struct vhost_iommu_req *req)
+{
+	u8 status;
+	int rc;
+
+	guard(mutex)(&viommu->lock);
+
+	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
+				    iov_iter_count(to), req);
+	viommu->count.requests[req->type]++;
+	if (rc < 0)
+		return rc;
+	status = rc;
+	if (status == VIRTIO_IOMMU_S_OK)
+		status = vhost_iommu_execute(viommu, req);
+	rc = vhost_iommu_reply(viommu, req, to, &status);
+	if (rc) {
+		vhost_iommu_ring_error(viommu, vq);
+		return rc;
+	}
+	return status;
+}
+
+/* Returns the used length */
+static u32 vhost_iommu_handle_request(struct vhost_iommu *viommu,
+				      struct vhost_virtqueue *vq,
+				      unsigned int out, unsigned int in)
+{
+	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
+	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
+	struct vhost_iommu_req req = {};
+	struct iov_iter from, to;
+	u32 used = 0;
+	size_t len;
+	int rc;
+
+	len = iov_length(vq->iov, out);
+	iov_iter_init(&from, ITER_SOURCE, vq->iov, out, len);
+	len = min(len, sizeof(buf));
+	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
+		      iov_length(vq->iov + out, in));
+
+	if (copy_from_iter(buf, len, &from) == len) {
+		rc = vhost_iommu_carry_out(viommu, vq, buf, len, &to, &req);
+	} else {
+		vhost_iommu_ring_error(viommu, vq);
+		rc = -EFAULT;
+	}
+	if (rc < 0) {
+		viommu->count.no_status++;
+	} else {
+		viommu->count.status[rc]++;
+		used = req.tail + VHOST_IOMMU_TAIL_LEN;
+	}
+	if (begin)
+		trace_vhost_iommu_request(viommu, &req, max(rc, -1), used,
+					  ktime_get_ns() - begin);
+	return used;
+}
+
+/* The one place where replies become visible: one index update per batch */
+static void vhost_iommu_publish(struct vhost_iommu *viommu,
+				struct vhost_virtqueue *vq)
+{
+	if (!viommu->nr_heads)
+		return;
+	if (vhost_add_used_n(vq, viommu->heads, NULL, viommu->nr_heads) < 0) {
+		viommu->ring_dead = true;
+		vhost_iommu_ring_error(viommu, vq);
+	}
+	viommu->nr_heads = 0;
+	viommu->count.batches++;
+	vhost_signal(&viommu->dev, vq);
+}
+
+static void vhost_iommu_done(struct vhost_iommu *viommu,
+			     struct vhost_virtqueue *vq, unsigned int head,
+			     u32 used)
+{
+	struct vring_used_elem *elem = &viommu->heads[viommu->nr_heads++];
+
+	elem->id = cpu_to_vhost32(vq, head);
+	elem->len = cpu_to_vhost32(vq, used);
+	if (viommu->nr_heads == VHOST_IOMMU_BATCH)
+		vhost_iommu_publish(viommu, vq);
+}
+
+/*
+ * vhost_get_vq_desc() failed. If it was the chain, return it empty and go on:
+ * the guest waits for it. If it was the ring, there is nothing to return.
+ */
+static void vhost_iommu_skip_chain(struct vhost_iommu *viommu,
+				   struct vhost_virtqueue *vq)
+{
+	unsigned int slot = vq->last_avail_idx & (vq->num - 1);
+	__virtio16 ring_head;
+	unsigned int head;
+
+	vhost_iommu_ring_error(viommu, vq);
+	/* The index was read and is plausible exactly if it was taken over */
+	if (vq->avail_idx == vq->last_avail_idx ||
+	    get_user(ring_head, &vq->avail->ring[slot])) {
+		viommu->ring_dead = true;
+		return;
+	}
+	head = vhost16_to_cpu(vq, ring_head);
+	if (head >= vq->num) {
+		viommu->ring_dead = true;
+		return;
+	}
+	vq->last_avail_idx++;
+	viommu->count.no_status++;
+	vhost_iommu_done(viommu, vq, head, 0);
+}
+
+static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
+				  struct vhost_virtqueue *vq)
+{
+	u32 timeout = min(READ_ONCE(vq->busyloop_timeout),
+			  VHOST_IOMMU_POLL_MAX_US);
+	u64 end;
+
+	if (!timeout)
+		return false;
+	end = local_clock() + (u64)timeout * NSEC_PER_USEC;
+	while (!need_resched() && !signal_pending(current) &&
+	       !vhost_vq_has_work(vq) && local_clock() < end) {
+		if (!vhost_vq_avail_empty(&viommu->dev, vq)) {
+			viommu->count.poll_hits++;
+			return true;
+		}
+		cpu_relax();
+	}
+	return false;
+}
+
+/*
+ * Nothing is in the ring. Publish before waiting for more: the guest may wait
+ * for what is done. Returns false when there is nothing to do until the next
+ * kick, which is then enabled.
+ */
+static bool vhost_iommu_ring_wait(struct vhost_iommu *viommu,
+				  struct vhost_virtqueue *vq)
+{
+	vhost_iommu_publish(viommu, vq);
+	if (vhost_iommu_busy_poll(viommu, vq))
+		return true;
+	if (!vhost_enable_notify(&viommu->dev, vq))
+		return false;
+	vhost_disable_notify(&viommu->dev, vq);
+	return true;
+}
+
+/**
+ * vhost_iommu_handle_kick - Serve the request queue
+ * @work: The poll work of the queue
+ *
+ * Returns to the worker's loop after a bounded number of requests; the rest is
+ * handled in another pass.
+ *
+ * Context: vhost worker, which shares the owner's address space.
+ */
+void vhost_iommu_handle_kick(struct vhost_work *work)
+{
+	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
+						  poll.work);
+	struct vhost_iommu *viommu = container_of(vq->dev, struct vhost_iommu,
+						  dev);
+	unsigned int out, in, nr = 0;
+	int head;
+
+	guard(mutex)(&vq->mutex);
+
+	if (!vhost_vq_get_backend(vq) || viommu->ring_dead ||
+	    !vq_meta_prefetch(vq))
+		return;
+
+	viommu->count.wakeups++;
+	vhost_disable_notify(&viommu->dev, vq);
+	do {
+		head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out,
+					 &in, NULL, NULL);
+		if (head == vq->num) {
+			if (!vhost_iommu_ring_wait(viommu, vq))
+				break;
+			continue;
+		}
+		if (head < 0)
+			vhost_iommu_skip_chain(viommu, vq);
+		else
+			vhost_iommu_done(viommu, vq, head,
+					 vhost_iommu_handle_request(viommu, vq,
+								    out, in));
+		nr++;
+	} while (!viommu->ring_dead && !vhost_exceeds_weight(vq, nr, 0));
+	vhost_iommu_publish(viommu, vq);
+}
