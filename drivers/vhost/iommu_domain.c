@@ -491,6 +491,8 @@ u8 vhost_iommu_map(struct vhost_iommu *viommu,
 		/* The tables that were charged may be there */
 		if (rc)
 			domain->unmaps++;
+		if (rc == -ESTALE)
+			vhost_iommu_recover(viommu, domain);
 	}
 	if (!rc)
 		rc = vhost_iommu_tree_add(viommu, domain, map);
@@ -596,12 +598,14 @@ static int vhost_iommu_cut(struct vhost_iommu *viommu,
 					    whole->start +
 					    (last - whole->phys + 1),
 					    whole->last, host);
-		rc = rc ?: rc2;
+		/* Of two errors the one that asks for more */
+		if (!rc || rc2 == -ESTALE)
+			rc = rc2;
 	}
 	kfree(whole);
-	if (stuck) {
+	if (stuck || rc == -ESTALE) {
 		rc2 = vhost_iommu_recover(viommu, domain);
-		rc = rc ?: rc2;
+		rc = rc2 ?: rc;
 	}
 	return rc;
 }

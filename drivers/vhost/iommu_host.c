@@ -37,7 +37,7 @@
 #define VHOST_IOMMU_ATTACH_TIMEOUT_MS	100
 
 static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
-				unsigned int cmd, void *arg, size_t len)
+				unsigned int cmd, const void *arg, size_t len)
 {
 	void __user *scratch = viommu->host.scratch;
 	int rc;
@@ -54,14 +54,24 @@ static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
 						(unsigned long)scratch);
 	if (rc == -ENOIOCTLCMD)
 		rc = -ENOTTY;
-	if (!rc && copy_from_user(arg, scratch, len))
-		rc = -EFAULT;
 	trace_vhost_iommu_host_cmd(viommu, cmd, rc);
 	return rc;
 }
 
+/* For a command that answers in its argument */
+static int vhost_iommu_host_query(struct vhost_iommu *viommu, struct file *file,
+				  unsigned int cmd, void *arg, size_t len)
+{
+	int rc = vhost_iommu_host_cmd(viommu, file, cmd, arg, len);
+
+	if (!rc && copy_from_user(arg, viommu->host.scratch, len))
+		rc = -EFAULT;
+	return rc;
+}
+
 static int vhost_iommu_iommufd_cmd(struct vhost_iommu *viommu,
-				   unsigned int cmd, void *arg, size_t len)
+				   unsigned int cmd, const void *arg,
+				   size_t len)
 {
 	return vhost_iommu_host_cmd(viommu, viommu->host.iommufd, cmd, arg,
 				    len);
@@ -199,8 +209,8 @@ int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas)
 	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
 	int rc;
 
-	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_ALLOC, &cmd,
-				     sizeof(cmd));
+	rc = vhost_iommu_host_query(viommu, viommu->host.iommufd,
+				    IOMMU_IOAS_ALLOC, &cmd, sizeof(cmd));
 	if (!rc)
 		*ioas = cmd.out_ioas_id;
 	return rc;
@@ -236,9 +246,9 @@ static int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
 	};
 	int rc;
 
-	rc = vhost_iommu_host_cmd(viommu, device,
-				  VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
-				  sizeof(cmd));
+	rc = vhost_iommu_host_query(viommu, device,
+				    VFIO_DEVICE_ATTACH_IOMMUFD_PT, &cmd,
+				    sizeof(cmd));
 	if (!rc)
 		*pt_id = cmd.pt_id;
 	return rc;
@@ -396,8 +406,8 @@ int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
 	};
 	int rc;
 
-	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_HWPT_ALLOC, &cmd,
-				     sizeof(cmd));
+	rc = vhost_iommu_host_query(viommu, viommu->host.iommufd,
+				    IOMMU_HWPT_ALLOC, &cmd, sizeof(cmd));
 	if (rc)
 		return vhost_iommu_host_errno(viommu, rc);
 
@@ -430,19 +440,13 @@ static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,
 		.dst_iova = iova,
 		.src_iova = gpa,
 	};
-	int rc;
 
 	if (flags & VIRTIO_IOMMU_MAP_F_READ)
 		cmd.flags |= IOMMU_IOAS_MAP_READABLE;
 	if (flags & VIRTIO_IOMMU_MAP_F_WRITE)
 		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
-
-	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_COPY, &cmd,
-				     sizeof(cmd));
-	/* The one error that can leave the mapping in place */
-	if (rc == -EFAULT)
-		vhost_iommu_host_unmap(viommu, ioas, iova, iova + length - 1);
-	return rc;
+	return vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_COPY, &cmd,
+				       sizeof(cmd));
 }
 
 /**
@@ -452,20 +456,20 @@ static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,
  * @map: The mapping, not an MMIO one, with at least one permission
  *
  * Return: 0; -ENOENT if some of it is not guest RAM; -EINVAL if the IOMMU can't
- * map the IOVA; -EPERM for write access to read-only memory; or another errno.
- * After an error nothing of it is mapped.
+ * map the IOVA; -EPERM for write access to read-only memory; -ESTALE if some of
+ * it may be mapped and could not be removed; or another errno. After any error
+ * but -ESTALE nothing of it is mapped.
  */
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 			 const struct vhost_iommu_map *map)
 {
-	u64 at = map->start;
-	int rc;
+	u64 at = map->start, piece;
+	int rc, rc2;
 
 	do {
 		/* One less than the length: the range may be all of 64 bits */
-		u64 piece = min(map->last - at, VHOST_IOMMU_COPY_MAX - 1 -
-				(at & (VHOST_IOMMU_COPY_MAX - 1)));
-
+		piece = min(map->last - at, VHOST_IOMMU_COPY_MAX - 1 -
+			    (at & (VHOST_IOMMU_COPY_MAX - 1)));
 		if (at != map->start && fatal_signal_pending(current))
 			rc = -EINTR;
 		else
@@ -478,19 +482,25 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 		cond_resched();
 	} while (at++ != map->last);
 
-	if (rc && at != map->start)
-		vhost_iommu_host_unmap(viommu, ioas, map->start, at - 1);
 	switch (rc) {
 	case 0:
+		return 0;
 	case -ENOENT:
 	case -EINVAL:
 	case -EPERM:
 	case -ENOMEM:
 		break;
+	case -EFAULT:
+		/* The one error that can leave this piece in place */
+		at += piece + 1;
+		fallthrough;
 	default:
 		viommu->host.errors++;
 	}
-	return rc;
+	if (at == map->start)
+		return rc;
+	rc2 = vhost_iommu_host_unmap(viommu, ioas, map->start, at - 1);
+	return rc2 && rc2 != -ENOENT ? -ESTALE : rc;
 }
 
 /**

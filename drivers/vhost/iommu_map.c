@@ -8,7 +8,9 @@
  */
 #include <kunit/visibility.h>
 #include <linux/export.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "iommu_map.h"
@@ -252,9 +254,13 @@ static void vhost_iommu_spans_clear(struct vhost_iommu_spans *spans)
 	spans->count = 0;
 }
 
+/*
+ * A table is a page with entries of 8 bytes. IOMMU drivers use the CPU's page
+ * size wherever the IOMMU has it.
+ */
 static unsigned int vhost_iommu_table_shift(unsigned int level)
 {
-	return 21 + 9 * level;
+	return PAGE_SHIFT + (PAGE_SHIFT - 3) * (level + 1);
 }
 
 /**
@@ -285,7 +291,7 @@ u64 vhost_iommu_tables_pages(const struct vhost_iommu_tables *tables)
 
 	for (i = 0; i < VHOST_IOMMU_TABLE_LEVELS; i++)
 		pages += tables->level[i].count;
-	return pages;
+	return pages * (PAGE_SIZE / SZ_4K);
 }
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_tables_pages);
 
@@ -295,8 +301,8 @@ EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_tables_pages);
  * @start: First IOVA of the mapping
  * @last: Last IOVA of the mapping
  *
- * Counts a leaf table for every 2 MiB, as if no large page were used: whether
- * the host's memory allows one is not known here.
+ * Counts all leaf tables, as if no large page were used: whether the host's
+ * memory allows one is not known here.
  *
  * Return: The number of 4 KiB pages.
  */
@@ -313,7 +319,7 @@ u64 vhost_iommu_tables_missing(const struct vhost_iommu_tables *tables,
 						     start >> shift,
 						     last >> shift);
 	}
-	return missing;
+	return missing * (PAGE_SIZE / SZ_4K);
 }
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_tables_missing);
 

@@ -57,7 +57,7 @@ static inline u64 vhost_iommu_map_phys_last(const struct vhost_iommu_map *map)
 	return map->phys + (map->last - map->start);
 }
 
-/* Tables of a 4 KiB granule cover 2 MiB, 1 GiB and 512 GiB */
+/* With pages of 4 KiB: tables that cover 2 MiB, 1 GiB and 512 GiB */
 #define VHOST_IOMMU_TABLE_LEVELS	3
 
 /**
