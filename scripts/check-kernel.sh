@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Checks that use a kernel source tree or a compiler.
+
+MOCK=tools/vhost-iommu-test/mock
+
+# kernel_arguments ARCH COMPILER: what make needs to build with that compiler
+kernel_arguments()
+{
+	echo "ARCH=$1"
+	if [[ $2 == clang ]]; then
+		echo LLVM=1
+	elif [[ $1 == arm64 ]]; then
+		echo CROSS_COMPILE=aarch64-linux-gnu-
+	fi
+}
+
+# build_objects VERSION ARCH COMPILER DIR [MAKE_ARGUMENTS...]: compile the
+# module in DIR from scratch. The prepared trees have no Module.symvers;
+# check_exports() stands in for modpost's look at undefined symbols.
+build_objects()
+{
+	local version=$1 arch=$2 compiler=$3 dir=$4 ksrc out log arguments
+
+	shift 4
+	ksrc=$(tree "ksrc-$version")
+	out=$OUT/obj/$version-$arch-$compiler/$dir
+	mapfile -t arguments < <(kernel_arguments "$arch" "$compiler")
+	rm -rf "$out"
+	mkdir -p "$out"
+	log=$out.log
+	make -C "$ksrc" O="$(tree "$version-$arch-$compiler")" -j"$(nproc)" \
+		"${arguments[@]}" M="$TOP/$dir" MO="$out" KSRC="$ksrc" \
+		CONFIG_VHOST_IOMMU=m CONFIG_VHOST_IOMMU_KUNIT_TEST=m \
+		KBUILD_MODPOST_WARN=1 "$@" modules 2>&1 | tee "$log"
+	if grep 'WARNING: modpost:' "$log" |
+	   grep -vE "undefined!|unresolved symbol warnings"; then
+		echo "modpost warns, see above"
+		return 1
+	fi
+}
+
+# exported_symbols KSRC: all names that some EXPORT_SYMBOL of the source names
+exported_symbols()
+{
+	local list=$OUT/exports-${1##*/}
+
+	if [[ ! -e $list ]]; then
+		grep -rhoE --include='*.[chS]' \
+			'\b_?EXPORT_(STATIC_CALL|TRACEPOINT_SYMBOL|SYMBOL|IOMMU_SYMBOL|PER_CPU_SYMBOL)[A-Z_]*\(\s*\w+' \
+			"$1" | sed 's/.*(\s*//' | sort -u >"$list.new"
+		mv "$list.new" "$list"
+	fi
+	cat "$list"
+}
+
+# check_exports KSRC OBJECT: a symbol that the kernel does not export, in no
+# configuration, is a build that can not be loaded.
+check_exports()
+{
+	local undefined
+
+	# What the compiler and macros make up: thunks, the tracer's entry
+	# points, sanitizer calls, names of tracepoints, static calls and types
+	# of module parameters
+	undefined=$(nm -u "$2" | awk '{ print $2 }' |
+		sed -E 's/^__(SCK|SCT|tracepoint|traceiter)_+//' |
+		grep -vE '^(__x86_|__fentry__|_mcount|__stack_chk|__this_module|_GLOBAL_OFFSET_TABLE_|__kasan|__asan|__ubsan|__sanitizer|param_ops_)' |
+		sort -u | comm -23 - <(exported_symbols "$1"))
+	[[ ! $undefined ]] && return 0
+	printf '%s: uses what %s does not export:\n%s\n' "$2" "${1##*/}" \
+		"$undefined"
+	return 1
+}
+
+check_build()
+{
+	local version=$1 arch=$2 compiler=$3 ksrc out
+
+	[[ -e drivers/vhost/Kbuild ]] || {
+		echo "drivers/vhost/Kbuild does not exist"
+		return 1
+	}
+	ksrc=$(tree "ksrc-$version")
+	out=$OUT/obj/$version-$arch-$compiler
+	# 1 KiB of stack is a lot for what a worker calls into iommufd with
+	build_objects "$version" "$arch" "$compiler" drivers/vhost \
+		W=1e KCFLAGS=-Wframe-larger-than=1024
+	check_exports "$ksrc" "$out/drivers/vhost/vhost_iommu.o"
+
+	# The mock runs on one kernel, but must not rot
+	[[ $version == "$NEWEST" && -e $MOCK/Kbuild ]] || return 0
+	build_objects "$version" "$arch" "$compiler" "$MOCK" \
+		W=1e KCFLAGS=-Wframe-larger-than=1024
+	check_exports "$ksrc" "$out/$MOCK/vhost_iommu_mock.o"
+}
+
+# sparse_program DIR: make a program in DIR that runs sparse and notes the
+# files. sparse 0.6.4 lacks two things: __typeof_unqual__, without which the
+# kernel goes on without sparse, and __builtin_strlen() of a literal as a
+# constant, which MODULE_INFO() asserts.
+sparse_program()
+{
+	local lacks=''
+
+	cat >"$1/probe.c" <<-END
+	_Static_assert(__builtin_strlen("a") == 1, "");
+	static inline int f(const int *p)
+	{
+		__typeof_unqual__(*p) v = *p;
+		return v;
+	}
+	END
+	if { sparse "$1/probe.c" 2>&1 || true; } | grep -q 'error:'; then
+		lacks="'-D__typeof_unqual__=__typeof__' '-D__builtin_strlen(s)=(sizeof(s)-1)'"
+	fi
+	cat >"$1/sparse" <<-END
+	#!/bin/sh
+	echo "\$*" >>"$1/ran"
+	exec sparse $lacks "\$@"
+	END
+	chmod +x "$1/sparse"
+	if [[ $lacks ]] && "$1/sparse" "$1/probe.c" 2>&1 | grep 'error:'; then
+		return 1
+	fi
+}
+
+check_sparse()
+{
+	local version=$1 arch=$2 work=$OUT/sparse-$1-$2.tmp dir
+
+	rm -rf "$work"
+	mkdir -p "$work"
+	sparse_program "$work"
+	for dir in drivers/vhost "$MOCK"; do
+		[[ -e $dir/Kbuild ]] || continue
+		build_objects "$version" "$arch" gcc "$dir" C=2 \
+			CHECK="$work/sparse" \
+			CF='-Wsparse-error -D__CHECK_ENDIAN__'
+		grep -qE "/$dir/[a-z_]+\.c( |\$)" "$work/ran" || {
+			echo "make did not run sparse on $dir"
+			return 1
+		}
+	done
+}
+
+check_kernel_doc()
+{
+	local ksrc files
+
+	ksrc=$(tree "ksrc-$NEWEST")
+	mapfile -t files < <(files_matching \
+		"^(drivers|include)/.*\.[ch]\$|^$MOCK/.*\.[ch]\$")
+	((${#files[@]})) || skip "no source files"
+	python3 -B "$ksrc/tools/docs/kernel-doc" -none -Wall -Werror \
+		"${files[@]}"
+}
+
+# uapi_headers: the headers for user space
+uapi_headers()
+{
+	files_matching '^include/uapi/linux/.*\.h$'
+}
+
+# exported_headers KARCH: a directory with the kernel's headers for user space
+# and ours, all made by the kernel's own scripts
+exported_headers()
+{
+	local ksrc out header
+
+	ksrc=$(tree "ksrc-$NEWEST")
+	out=$OUT/headers-${ksrc##*/}-$1
+	if [[ ! -e $out/.headers ]]; then
+		make -s -C "$ksrc" O="$out" ARCH="$1" headers >&2
+		touch "$out/.headers"
+	fi
+	while read -r header; do
+		(cd "$out" && sh "$ksrc/scripts/headers_install.sh" \
+			"$TOP/$header" "usr/${header/\/uapi/}")
+	done < <(uapi_headers)
+	echo "$out/usr/include"
+}
+
+# Compiler, its options and the kernel's name of the architecture. 32-bit x86
+# is the one that aligns 64-bit members to 4 bytes only.
+UAPI_TARGETS=(
+	"gcc -m64:x86"
+	"gcc -m32:x86"
+	"aarch64-linux-gnu-gcc:arm64"
+	"arm-linux-gnueabihf-gcc:arm"
+)
+
+check_uapi_header()
+{
+	local target compiler headers file flags
+
+	for target in "${UAPI_TARGETS[@]}"; do
+		read -ra compiler <<<"${target%%:*}"
+		headers=$(exported_headers "${target#*:}")
+		flags=(-Wall -Wextra -Wpadded -Wundef -Werror -fsyntax-only
+		       -nostdinc -I "$headers")
+		while read -r file; do
+			file=${file#include/uapi/}
+			echo "${compiler[*]}: $file"
+			"${compiler[@]}" -std=c90 "${flags[@]}" \
+				-x c /dev/null -include "$file" -include "$file"
+			perl "$(tree "ksrc-$NEWEST")/usr/include/headers_check.pl" \
+				"$headers" "$headers/$file"
+			# No C++ compilers for other machines are needed: what
+			# can fail is the language
+			[[ $target == "gcc "* ]] || continue
+			"${compiler[@]}" -std=c++98 "${flags[@]}" \
+				-x c++ /dev/null -include "$file" \
+				-include "$file"
+		done < <(uapi_headers)
+	done
+}
+
+check_uapi_layout()
+{
+	local target compiler headers bad=0
+
+	for target in "${UAPI_TARGETS[@]}"; do
+		read -ra compiler <<<"${target%%:*}"
+		headers=$(exported_headers "${target#*:}")
+		echo "${compiler[*]}"
+		python3 -B scripts/uapi-layout check scripts/uapi-layout.txt \
+			"$headers/linux/vhost_iommu.h" -- "${compiler[@]}" \
+			-nostdinc -I "$headers" || bad=1
+	done
+	return "$bad"
+}
+
+record_layout()
+{
+	local headers
+
+	headers=$(exported_headers x86)
+	python3 -B scripts/uapi-layout update scripts/uapi-layout.txt \
+		"$headers/linux/vhost_iommu.h" -- gcc -nostdinc -I "$headers"
+}
+
+check_rst()
+{
+	local ksrc work=$OUT/rst
+
+	[[ -e Documentation/userspace-api/vhost-iommu.rst ]] || {
+		echo "Documentation/userspace-api/vhost-iommu.rst does not exist"
+		return 1
+	}
+	ksrc=$(tree "ksrc-$NEWEST")
+	rm -rf "$work"
+	mkdir -p "$work/source"
+	cp -r Documentation/userspace-api "$work/source/"
+	cat >"$work/source/conf.py" <<-END
+	import sys
+	sys.path.insert(0, "$ksrc/Documentation/sphinx")
+	extensions = ["kerneldoc"]
+	kerneldoc_srctree = "$TOP"
+	primary_domain = "c"
+	highlight_language = "none"
+	exclude_patterns = []
+	END
+	cat >"$work/source/index.rst" <<-END
+	Index
+	=====
+
+	.. toctree::
+	   :glob:
+
+	   userspace-api/*
+	END
+	# Names of types that are the kernel's own are not to be found here, so
+	# no -n
+	PYTHONDONTWRITEBYTECODE=1 srctree="$ksrc" \
+		sphinx-build -W --keep-going -q -E -b html -d "$work/doctrees" \
+		"$work/source" "$work/html"
+}
+
+check_tools()
+{
+	local machine=$1 prefix karch headers out=$OUT/tools-$1
+
+	[[ -e tools/vhost-iommu-test/Makefile ]] || {
+		echo "tools/vhost-iommu-test/Makefile does not exist"
+		return 1
+	}
+	case $machine in
+	x86_64)
+		prefix='' karch=x86
+		;;
+	aarch64)
+		prefix=aarch64-linux-gnu- karch=arm64
+		;;
+	arm)
+		prefix=arm-linux-gnueabihf- karch=arm
+		;;
+	esac
+	# The test tool's Makefile would make the same headers here
+	headers=$(exported_headers "$karch")
+	rm -rf "$out"
+	mkdir -p "$out"
+	ln -s "${headers%/usr/include}" "$out/kernel"
+	make -C tools/vhost-iommu-test -j"$(nproc)" \
+		KSRC="$(tree "ksrc-$NEWEST")" O="$out" \
+		CROSS_COMPILE="$prefix" CFLAGS="-O2 -g -Werror"
+}
