@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Measures requests on the ring beside the same operations as iommufd ioctls of
+ * this process. Both have a page table of their own with a device attached, and
+ * their samples are taken in turn, so that both see the same machine.
+ *
+ * A sample of the ring is the time from the publication of a batch of requests
+ * to the last reply; the requests were put into the ring before. With the
+ * ioctls, it's the time from the first call to the return of the last.
+ */
+#include <getopt.h>
+#include <sched.h>
+
+#include "suite.h"
+
+#define DOM		1
+#define RING		1024
+#define BASE		0x4000000000ULL
+/*
+ * Guest RAM for the mappings: each page is mapped about once, as in a guest.
+ * The host memory behind it is the same over and over again.
+ */
+#define BIG_GPA		0x100000000ULL
+#define BIG_PIECE	MIB(8)
+#define MAX_SAMPLES	101
+#define OPS_PER_SAMPLE	512
+
+enum mode { MODE_RING, MODE_POLL, MODE_IOCTL, NR_MODES };
+
+static const char *const mode_names[] = {
+	"vhost-iommu", "vhost-iommu, busy polling", "iommufd ioctls",
+};
+
+struct samples {
+	double ns[MAX_SAMPLES];
+	unsigned int n;
+};
+
+struct bench {
+	struct env e;
+	__u32 ioas;
+	__u32 hwpt;
+	FILE *json;
+	unsigned int rows;
+	unsigned int samples;
+	__u64 rand;
+	__u64 pages;
+	bool ioctls;
+};
+
+/*
+ * The guest's CPU and the worker's are not the same, as a VMM would arrange it;
+ * else a worker that polls keeps the one from running that it waits for
+ */
+static void pin(void)
+{
+	pid_t worker = vmm_worker_tid();
+	cpu_set_t set;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	if (worker > 0)
+		sched_setaffinity(worker, sizeof(set), &set);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double quantile(struct samples *s, double q)
+{
+	qsort(s->ns, s->n, sizeof(s->ns[0]), by_value);
+	return s->ns[(unsigned int)(q * (s->n - 1) + 0.5)];
+}
+
+static void row(struct bench *b, const char *mode, const char *workload,
+		const char *unit, double median, double low, double high,
+		unsigned int n)
+{
+	if (!b->json)
+		return;
+	fprintf(b->json, "%s\n  {\"mode\": \"%s\", \"workload\": \"%s\", ",
+		b->rows++ ? "," : "", mode, workload);
+	fprintf(b->json, "\"unit\": \"%s\", \"median\": %.3f, ", unit, median);
+	fprintf(b->json, "\"low\": %.3f, \"high\": %.3f, \"n\": %u}", low, high,
+		n);
+}
+
+static double report(struct bench *b, enum mode mode, const char *workload,
+		     struct samples *s)
+{
+	double med = quantile(s, 0.5), low = quantile(s, 0.1),
+	       high = quantile(s, 0.9);
+
+	row(b, mode_names[mode], workload, "ns", med, low, high, s->n);
+	row(b, mode_names[mode], workload, "requests/s", 1e9 / med, 1e9 / high,
+	    1e9 / low, s->n);
+	return med;
+}
+
+/* The page of guest RAM that is mapped at an IOVA */
+static __u64 page_of(struct bench *b, __u64 iova)
+{
+	return BIG_GPA + (iova - BASE) / PAGE % b->pages * PAGE;
+}
+
+/* One batch of MAPs or UNMAPs of a page each */
+static int batch(struct bench *b, enum mode mode, enum batch_op op,
+		 const __u64 *iova, unsigned int n, __u64 *ns)
+{
+	struct vmm *v = &b->e.v;
+	unsigned int i;
+	__u64 start;
+	int rc = 0;
+
+	if (mode == MODE_IOCTL) {
+		start = now_ns();
+		for (i = 0; !rc && i < n; i++)
+			rc = op == BATCH_MAP ?
+			     vmm_ioas_copy(v, b->ioas, v->ram_ioas, iova[i],
+					   page_of(b, iova[i]), PAGE,
+					   IOMMU_IOAS_MAP_READABLE |
+					   IOMMU_IOAS_MAP_WRITEABLE) :
+			     vmm_ioas_unmap(v, b->ioas, iova[i], PAGE);
+		*ns += now_ns() - start;
+			return rc;
+	}
+	for (i = 0; i < n; i++)
+		g_batch_add(v, op, DOM, iova[i], PAGE, page_of(b, iova[i]));
+	start = now_ns();
+	rc = g_batch_run(v, n);
+	*ns += now_ns() - start;
+	return rc;
+}
+
+static void set_polling(struct bench *b, bool on)
+{
+	struct vhost_vring_state s = {
+		.index = VHOST_IOMMU_VQ_REQUEST, .num = on ? 5000 : 0,
+	};
+
+	xioctl(b->e.v.fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s);
+	/* A poll that has begun goes on to its end */
+	if (!on)
+		sleep_ms(20);
+}
+
+/* Free places between @present pages that are mapped at every second one */
+static void places(struct bench *b, __u64 *iova, unsigned int n, __u64 present)
+{
+	__u64 slots = present < n ? n : present, first;
+	unsigned int i;
+
+	first = rand64(&b->rand) % (slots - n + 1);
+	for (i = 0; i < n; i++)
+		iova[i] = BASE + (2 * (first + i) + 1) * PAGE;
+}
+
+static int sample(struct bench *b, enum mode mode, unsigned int size,
+		  __u64 present, struct samples *map, struct samples *unmap)
+{
+	unsigned int rounds = OPS_PER_SAMPLE / size, i;
+	__u64 map_ns = 0, unmap_ns = 0, iova[256];
+	int rc = 0;
+
+	if (rounds > 128)
+		rounds = 128;
+	for (i = 0; !rc && i < rounds; i++) {
+		places(b, iova, size, present);
+		rc = batch(b, mode, BATCH_MAP, iova, size, &map_ns);
+		if (!rc)
+			rc = batch(b, mode, BATCH_UNMAP, iova, size,
+				   &unmap_ns);
+	}
+	map->ns[map->n++] = (double)map_ns / (rounds * size);
+	unmap->ns[unmap->n++] = (double)unmap_ns / (rounds * size);
+	return rc;
+}
+
+static void die(const char *what, int rc)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, status_name(rc));
+	exit(1);
+}
+
+static void compare(struct bench *b, const char *what, unsigned int size,
+		    __u64 present)
+{
+	static struct samples map[NR_MODES], unmap[NR_MODES];
+	double m[NR_MODES] = { }, u[NR_MODES] = { };
+	char name[64];
+	unsigned int i;
+	int mode, rc;
+
+	memset(map, 0, sizeof(map));
+	memset(unmap, 0, sizeof(unmap));
+	for (i = 0; i < b->samples; i++)
+		for (mode = 0; mode < NR_MODES; mode++) {
+			if (mode == MODE_IOCTL && !b->ioctls)
+				continue;
+			if (mode == MODE_POLL)
+				set_polling(b, true);
+			rc = sample(b, mode, size, present, &map[mode],
+				    &unmap[mode]);
+			if (mode == MODE_POLL)
+				set_polling(b, false);
+			if (rc)
+				die(what, rc);
+		}
+	for (mode = 0; mode < NR_MODES; mode++) {
+		if (!map[mode].n)
+			continue;
+		snprintf(name, sizeof(name), "map, %s", what);
+		m[mode] = report(b, mode, name, &map[mode]);
+		snprintf(name, sizeof(name), "unmap, %s", what);
+		u[mode] = report(b, mode, name, &unmap[mode]);
+	}
+	printf("| %s |", what);
+	for (mode = 0; mode < NR_MODES; mode++)
+		if (map[mode].n)
+			printf(" %.1f / %.1f |", m[mode] / 1000,
+			       u[mode] / 1000);
+	if (b->ioctls) {
+		printf(" %.2f / %.2f | %.2f / %.2f |",
+		       m[MODE_RING] / m[MODE_IOCTL],
+		       u[MODE_RING] / u[MODE_IOCTL],
+		       m[MODE_POLL] / m[MODE_IOCTL],
+		       u[MODE_POLL] / u[MODE_IOCTL]);
+		snprintf(name, sizeof(name), "map, %s", what);
+		row(b, "ratio to ioctls", name, "x",
+		    m[MODE_RING] / m[MODE_IOCTL],
+		    m[MODE_RING] / m[MODE_IOCTL],
+		    m[MODE_RING] / m[MODE_IOCTL], map[0].n);
+		snprintf(name, sizeof(name), "unmap, %s", what);
+		row(b, "ratio to ioctls", name, "x",
+		    u[MODE_RING] / u[MODE_IOCTL],
+		    u[MODE_RING] / u[MODE_IOCTL],
+		    u[MODE_RING] / u[MODE_IOCTL], unmap[0].n);
+	}
+	printf("\n");
+	fflush(stdout);
+}
+
+static void table_head(struct bench *b, const char *first)
+{
+	printf("\n| %s | vhost-iommu | busy polling |%s\n", first,
+	       b->ioctls ? " iommufd ioctls | ratio | ratio, polling |" : "");
+	printf("| --- | --- | --- |%s\n",
+	       b->ioctls ? " --- | --- | --- |" : "");
+}
+
+static void batches(struct bench *b)
+{
+	static const unsigned int sizes[] = { 1, 4, 16, 64, 256 };
+	char name[64];
+	unsigned int i;
+
+	printf("\nTime per MAP / UNMAP of one page in microseconds (median of\n");
+	printf("%u samples), by the number of requests per kick:\n",
+	       b->samples);
+	table_head(b, "requests per kick");
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		snprintf(name, sizeof(name), "batch %u", sizes[i]);
+		compare(b, name, sizes[i], 256);
+	}
+}
+
+/* Have @n mappings, at every second page */
+static void grow(struct bench *b, __u64 from, __u64 to)
+{
+	__u64 iova[256], ns = 0, at;
+	unsigned int i, n;
+	int rc = 0;
+
+	for (at = from; !rc && at < to; at += n) {
+		n = to - at < 256 ? to - at : 256;
+		for (i = 0; i < n; i++)
+			iova[i] = BASE + 2 * (at + i) * PAGE;
+		rc = batch(b, MODE_RING, BATCH_MAP, iova, n, &ns);
+		if (!rc && b->ioctls)
+			rc = batch(b, MODE_IOCTL, BATCH_MAP, iova, n, &ns);
+	}
+	if (rc)
+		die("filling", rc);
+}
+
+static void mappings(struct bench *b, __u64 max)
+{
+	__u64 n, have = 0;
+	char name[64];
+
+	printf("\nThe same in batches of 16, by the mappings present:\n");
+	table_head(b, "mappings");
+	for (n = 1; n <= max; n *= 10) {
+		grow(b, have, n);
+		have = n;
+		snprintf(name, sizeof(name), "%llu mappings", n);
+		compare(b, name, 16, n);
+	}
+	g_unmap(&b->e.v, DOM, 0, ~0ULL);
+}
+
+/* Many domains; nothing but the module's own work */
+static void domains(unsigned int samples, FILE *json, unsigned int *rows,
+		    __u32 max)
+{
+	static struct samples map, unmap;
+	struct bench b = {
+		.json = json, .rows = *rows, .samples = samples, .rand = 7,
+	};
+	struct vmm *v = &b.e.v;
+	__u32 n, have = 0, i, k, dom[16];
+	__u64 start, ns;
+	char name[64];
+	double m, u;
+	int rc;
+
+	env_init(&b.e, DEV_NONE);
+	rc = env_open(&b.e, 0, false);
+	if (!rc)
+		rc = vmm_set_rings(v, RING);
+	if (!rc)
+		rc = vmm_set_limits(v, max, 1000000, 0);
+	if (!rc)
+		rc = vmm_start(v);
+	if (rc)
+		die("domains", rc);
+	pin();
+	printf("\nMAP / UNMAP in batches of 16 in microseconds, by the number\n");
+	printf("of domains (software only: endpoints without a device):\n");
+	printf("\n| domains | vhost-iommu |\n| --- | --- |\n");
+	for (n = 1; n <= max; n *= 16) {
+		for (; have < n; have++) {
+			rc = vmm_add_endpoint(v, have, NULL, -1, NULL, 0);
+			if (!rc)
+				rc = g_attach(v, have, have);
+			if (rc)
+				die("domains", rc);
+		}
+		map.n = unmap.n = 0;
+		for (k = 0; k < samples; k++) {
+			for (i = 0; i < 16; i++) {
+				dom[i] = rand64(&b.rand) % n;
+				g_batch_add(v, BATCH_MAP, dom[i],
+					    BASE + i * PAGE, PAGE, RAM_GPA);
+			}
+			start = now_ns();
+			rc = g_batch_run(v, 16);
+			ns = now_ns() - start;
+			map.ns[map.n++] = ns / 16.0;
+			for (i = 0; i < 16; i++)
+				g_batch_add(v, BATCH_UNMAP, dom[i],
+					    BASE + i * PAGE, PAGE, 0);
+			start = now_ns();
+			if (!rc)
+				rc = g_batch_run(v, 16);
+			ns = now_ns() - start;
+			unmap.ns[unmap.n++] = ns / 16.0;
+			if (rc)
+				die("domains", rc);
+		}
+		snprintf(name, sizeof(name), "map, %u domains, software only",
+			 n);
+		m = report(&b, MODE_RING, name, &map);
+		snprintf(name, sizeof(name),
+			 "unmap, %u domains, software only", n);
+		u = report(&b, MODE_RING, name, &unmap);
+		printf("| %u | %.1f / %.1f |\n", n, m / 1000, u / 1000);
+		fflush(stdout);
+	}
+	*rows = b.rows;
+	env_down(&b.e);
+}
+
+/* Big guest RAM, as far as the module and the iommufd can tell */
+static int add_big_ram(struct bench *b, __u64 max_mappings)
+{
+	struct vmm *v = &b->e.v;
+	__u64 size = (2 * max_mappings + 1024) * PAGE, at;
+	void *va;
+	int rc = 0;
+
+	size = (size + BIG_PIECE - 1) / BIG_PIECE * BIG_PIECE;
+	b->pages = size / PAGE;
+	if (v->iommufd < 0) {
+		va = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+			  MAP_NORESERVE, -1, 0);
+		if (va == MAP_FAILED)
+			return -ENOMEM;
+		v->ram[v->nr_ram++] = (struct ram){
+			.gpa = BIG_GPA, .size = size, .va = va, .memfd = -1,
+		};
+		return vmm_set_mem_table(v);
+	}
+	for (at = 0; !rc && at < size; at += BIG_PIECE)
+		rc = vmm_ioas_map(v, v->ram_ioas, v->ram[0].va, BIG_GPA + at,
+				  BIG_PIECE);
+	return rc;
+}
+
+static int set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
+{
+	struct vmm *v = &b->e.v;
+	int rc;
+
+	env_init(&b->e, kind);
+	/* Two devices: one for the ring, one for the ioctls */
+	rc = env_open(&b->e, kind == DEV_NONE ? 1 : 2, false);
+	if (rc)
+		return rc;
+	b->e.nr = 1;
+	if (kind != DEV_NONE) {
+		b->e.nr = 2;
+		rc = vmm_ioas_alloc(v, &b->ioas);
+		if (!rc)
+			rc = vmm_hwpt_alloc(v, b->e.dev[1]->dev_id, b->ioas,
+					    &b->hwpt);
+		if (!rc)
+			rc = dev_attach(b->e.dev[1], b->hwpt);
+		b->ioctls = true;
+	}
+	if (!rc)
+		rc = vmm_set_rings(v, RING);
+	if (!rc)
+		rc = add_big_ram(b, max_mappings);
+	if (!rc)
+		rc = vmm_set_limits(v, 0, max_mappings + 4096, 0);
+	if (!rc)
+		rc = vmm_add_endpoint(v, EP(0), b->e.dev[0], -1, NULL, 0);
+	if (!rc)
+		rc = vmm_start(v);
+	if (!rc)
+		rc = g_attach(v, DOM, EP(0));
+	if (!rc)
+		pin();
+	return rc;
+}
+
+static const char bench_usage[] =
+	"usage: vhost-iommu-test bench [--json FILE] [--device edu|igb|mock|none]\n"
+	"                              [--samples N] [--max-mappings N]\n"
+	"                              [--max-domains N]\n"
+	"  Without --device: the first of edu, igb and mock of which there are\n"
+	"  two in IOMMU groups of their own, otherwise none (software only).\n";
+
+/**
+ * bench_main() - The command "bench"
+ * @argc: Number of arguments
+ * @argv: Arguments
+ */
+int bench_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", required_argument, NULL, 'j' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "samples", required_argument, NULL, 's' },
+		{ "max-mappings", required_argument, NULL, 'm' },
+		{ "max-domains", required_argument, NULL, 'D' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	static const char *const kinds[] = { "none", "mock", "edu", "igb" };
+	static const int order[] = { DEV_EDU, DEV_IGB, DEV_MOCK, DEV_NONE };
+	__u64 max_mappings = 1000000;
+	static struct bench b = { .samples = 31, .rand = 1 };
+	__u32 max_domains = 65536;
+	int opt, rc = -ENODEV, kind = -1;
+	unsigned int i;
+
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1)
+		switch (opt) {
+		case 'j':
+			b.json = fopen(optarg, "w");
+			if (!b.json) {
+				perror(optarg);
+				return 2;
+			}
+			break;
+		case 'd':
+			for (i = 0; i < ARRAY_SIZE(kinds); i++)
+				if (!strcmp(optarg, kinds[i]))
+					kind = i;
+			break;
+		case 's':
+			b.samples = atoi(optarg);
+			break;
+		case 'm':
+			max_mappings = strtoull(optarg, NULL, 0);
+			break;
+		case 'D':
+			max_domains = strtoul(optarg, NULL, 0);
+			break;
+		default:
+			fputs(bench_usage, opt == 'h' ? stdout : stderr);
+			return opt == 'h' ? 0 : 2;
+		}
+	if (b.samples < 3 || b.samples > MAX_SAMPLES) {
+		fprintf(stderr, "bench: 3 to %d samples\n", MAX_SAMPLES);
+		return 2;
+	}
+	kmsg("bench");
+	for (i = 0; rc == -ENODEV && i < ARRAY_SIZE(order); i++) {
+		if (kind >= 0 && order[i] != kind)
+			continue;
+		rc = set_up(&b, order[i], max_mappings);
+		if (rc && b.e.skip[0])
+			env_down(&b.e);
+		else
+			printf("Devices: %s\n", kinds[order[i]]);
+	}
+	if (rc) {
+		fprintf(stderr, "bench: can't set up: %s\n",
+			b.e.skip[0] ? b.e.skip : status_name(rc));
+		return 1;
+	}
+	if (b.json)
+		fprintf(b.json, "{\"rows\": [");
+	batches(&b);
+	mappings(&b, max_mappings);
+	env_down(&b.e);
+	domains(b.samples, b.json, &b.rows, max_domains);
+	if (b.json) {
+		fprintf(b.json, "\n]}\n");
+		fclose(b.json);
+	}
+	return 0;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vit.h"
+
+/* Set by -v: tests say what they do */
+bool verbose;
+
+/**
+ * long_tests() - Whether tests that repeat something should take their time
+ */
+bool long_tests(void)
+{
+	const char *s = getenv("VHOST_IOMMU_TEST_LONG");
+
+	return s && *s && strcmp(s, "0");
+}
+
+/**
+ * now_ns() - Monotonic time in nanoseconds
+ */
+__u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__u64)ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/**
+ * sleep_ms() - Sleep
+ * @ms: Milliseconds
+ */
+void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = {
+		.tv_sec = ms / 1000,
+		.tv_nsec = (ms % 1000) * 1000000L,
+	};
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+/**
+ * rand64() - Next number of a reproducible sequence (splitmix64)
+ * @state: The seed at first
+ */
+__u64 rand64(__u64 *state)
+{
+	__u64 z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/**
+ * write_file() - Write a short text to a file
+ * @path: The file, which exists
+ * @text: The text
+ */
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	rc = n < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+/**
+ * read_file() - Read a short file
+ * @path: The file
+ * @buf: Is filled and terminated
+ * @len: Size of @buf
+ *
+ * Return: Number of bytes, or a negative errno
+ */
+ssize_t read_file(const char *path, char *buf, size_t len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n, done = 0;
+
+	buf[0] = 0;
+	if (fd < 0)
+		return -errno;
+	while ((size_t)done < len - 1) {
+		n = read(fd, buf + done, len - 1 - done);
+		if (n < 0) {
+			done = -errno;
+			break;
+		}
+		if (!n)
+			break;
+		done += n;
+	}
+	close(fd);
+	if (done >= 0)
+		buf[done] = 0;
+	return done;
+}
+
+/**
+ * kmsg() - Write a line to the kernel log, where that is allowed
+ * @text: The line
+ *
+ * Whoever reads the log can then tell which test a message belongs to.
+ */
+void kmsg(const char *text)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "vhost-iommu-test: %s\n", text);
+	write_file("/dev/kmsg", line);
+}
+
+/**
+ * xioctl() - ioctl() that returns a negative errno
+ * @fd: File
+ * @cmd: Command
+ * @arg: Argument
+ */
+int xioctl(int fd, unsigned long cmd, void *arg)
+{
+	int rc = ioctl(fd, cmd, arg);
+
+	return rc < 0 ? -errno : rc;
+}
+
+/**
+ * slab_kib() - Kernel memory in slabs, in KiB
+ */
+long slab_kib(void)
+{
+	char buf[8192];
+	char *p;
+
+	if (read_file("/proc/meminfo", buf, sizeof(buf)) < 0)
+		return -1;
+	p = strstr(buf, "\nSlab:");
+	return p ? strtol(p + 6, NULL, 10) : -1;
+}
+
+/**
+ * status_name() - Name of what a request function returned
+ * @status: A status, NO_STATUS or a negative errno
+ */
+const char *status_name(int status)
+{
+	static const char *const names[] = {
+		"OK", "IOERR", "UNSUPP", "DEVERR", "INVAL", "RANGE", "NOENT",
+		"FAULT", "NOMEM",
+	};
+
+	if (status < 0)
+		return strerror(-status);
+	if (status == NO_STATUS)
+		return "no status";
+	return status < (int)ARRAY_SIZE(names) ? names[status] : "unknown";
+}

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fault injection, one allocation or user copy at a time, through all of the
+ * user API and of the worker's request path. What is tested is the kernel's
+ * integrity: a call may fail, but nothing is lost, and afterwards all works.
+ */
+#include <fcntl.h>
+
+#include "suite.h"
+
+#define DOM	1
+#define MAX_NTH	2000
+
+FIXTURE(failnth)
+{
+	struct env e;
+	struct vmm *v;
+	int self_nth;
+	int worker_nth;
+};
+
+KIND_VARIANTS(failnth);
+KIND_MOCK(failnth);
+
+static void write_setting(const char *attr, const char *name, const char *val)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", attr, name);
+	write_file(path, val);
+}
+
+FIXTURE_SETUP(failnth)
+{
+	struct vmm *v = &self->e.v;
+
+	self->v = v;
+	self->self_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (self->self_nth < 0)
+		SKIP(return, "the kernel has no CONFIG_FAULT_INJECTION");
+	write_setting("failslab", "ignore-gfp-wait", "N");
+	write_setting("fail_page_alloc", "ignore-gfp-wait", "N");
+	write_setting("fail_page_alloc", "ignore-gfp-highmem", "N");
+	write_setting("fail_page_alloc", "min-order", "0");
+	write_setting("failslab", "verbose", "0");
+	write_setting("fail_page_alloc", "verbose", "0");
+	write_setting("fail_usercopy", "verbose", "0");
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_up(&self->e, 2));
+}
+
+FIXTURE_TEARDOWN(failnth)
+{
+	env_down(&self->e);
+}
+
+/* Fault number @n from now on in that thread; 0 for none */
+static void arm(int fd, unsigned int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	if (pwrite(fd, text, strlen(text), 0) < 0)
+		perror("fail-nth");
+}
+
+/* Whether it came */
+static bool fired(int fd)
+{
+	char text[16] = "";
+
+	if (pread(fd, text, sizeof(text) - 1, 0) < 0)
+		return true;
+	arm(fd, 0);
+	return atoi(text) == 0;
+}
+
+struct step {
+	const char *name;
+	int (*prepare)(struct env *e);
+	int (*call)(struct env *e);
+	void (*undo)(struct env *e);
+};
+
+static int nothing(struct env *e)
+{
+	return 0;
+}
+
+static void no_undo(struct env *e)
+{
+}
+
+static int call_open(struct env *e)
+{
+	struct vmm v;
+	int rc;
+
+	vmm_init(&v);
+	rc = vmm_open(&v);
+	vmm_close(&v);
+	return rc;
+}
+
+static int call_owner(struct env *e)
+{
+	struct vmm v;
+	int rc;
+
+	vmm_init(&v);
+	rc = vmm_open(&v);
+	if (!rc)
+		rc = vmm_set_owner(&v);
+	vmm_close(&v);
+	return rc;
+}
+
+static int call_set_up(struct env *e)
+{
+	struct vmm v = e->v;
+	int rc, i;
+
+	v.scratch = NULL;
+	v.nr_ram = 1;
+	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
+		v.vq[i].kick = -1;
+		v.vq[i].call = -1;
+		v.vq[i].err = -1;
+	}
+	rc = vmm_open(&v);
+	if (!rc)
+		rc = vmm_set_owner(&v);
+	if (!rc)
+		rc = vmm_set_mem_table(&v);
+	if (!rc)
+		rc = vmm_set_features(&v);
+	if (!rc)
+		rc = vmm_set_config(&v);
+	if (!rc)
+		rc = vmm_set_iommufd(&v);
+	if (v.fd >= 0)
+		close(v.fd);
+	if (v.scratch)
+		munmap(v.scratch, v.scratch_len);
+	return rc;
+}
+
+static int call_info(struct env *e)
+{
+	struct vhost_iommu_get_endpoint ep;
+	struct vhost_iommu_stats s;
+	int rc = vmm_stats(&e->v, &s);
+
+	return rc ? rc : vmm_endpoint(&e->v, EP(0), &ep);
+}
+
+static int call_doorbell(struct env *e)
+{
+	return vmm_set_doorbell(&e->v, DOORBELL_GPA, DOORBELL_GPA + 4095, 0);
+}
+
+static void undo_doorbell(struct env *e)
+{
+	vmm_set_doorbell(&e->v, DOORBELL_GPA, DOORBELL_GPA + 4095,
+			 VHOST_IOMMU_DOORBELL_REMOVE);
+}
+
+static int call_add_emulated(struct env *e)
+{
+	struct virtio_iommu_probe_resv_mem p[2];
+
+	probe_resv(&p[0], 1, 0x8000000, 0x80fffff);
+	probe_resv(&p[1], 0, 0x9000000, 0x90fffff);
+	return vmm_add_endpoint(&e->v, EMU(0), NULL, 7, p, sizeof(p));
+}
+
+static void undo_add_emulated(struct env *e)
+{
+	vmm_remove_endpoint(&e->v, EMU(0));
+}
+
+static int prep_device(struct env *e)
+{
+	vmm_remove_endpoint(&e->v, EP(1));
+	return 0;
+}
+
+static int call_device(struct env *e)
+{
+	return vmm_add_endpoint(&e->v, EP(1), e->dev[1], -1, NULL, 0);
+}
+
+static int prep_remove(struct env *e)
+{
+	int rc = call_device(e);
+
+	return rc == -EEXIST ? 0 : rc;
+}
+
+static int call_remove(struct env *e)
+{
+	return vmm_remove_endpoint(&e->v, EP(1));
+}
+
+static void undo_remove(struct env *e)
+{
+	call_device(e);
+}
+
+static int call_bypass(struct env *e)
+{
+	return vmm_set_bypass(&e->v, 1);
+}
+
+static void undo_bypass(struct env *e)
+{
+	vmm_set_bypass(&e->v, 0);
+}
+
+static int prep_cut(struct env *e)
+{
+	int rc = g_attach(&e->v, DOM, EP(0));
+
+	g_unmap(&e->v, DOM, 0, ~0ULL);
+	if (!rc)
+		rc = g_map(&e->v, DOM, IOVA, IOVA + 8 * PAGE - 1, RAM_GPA,
+			   MAP_RW);
+	return rc;
+}
+
+static int call_cut(struct env *e)
+{
+	return vmm_remove_ram(&e->v, RAM_GPA + 2 * PAGE,
+			      RAM_GPA + 3 * PAGE - 1, NULL);
+}
+
+static int prep_reset(struct env *e)
+{
+	int rc = prep_cut(e);
+
+	return rc ? rc : vmm_set_running(&e->v, false);
+}
+
+static int call_reset(struct env *e)
+{
+	return vmm_reset(&e->v);
+}
+
+static int call_running(struct env *e)
+{
+	int rc = vmm_set_running(&e->v, false);
+
+	return rc ? rc : vmm_set_running(&e->v, true);
+}
+
+static const struct step api[] = {
+	{ "open", nothing, call_open, no_undo },
+	{ "SET_OWNER", nothing, call_owner, no_undo },
+	{ "set-up", nothing, call_set_up, no_undo },
+	{ "queries", nothing, call_info, no_undo },
+	{ "SET_DOORBELL", nothing, call_doorbell, undo_doorbell },
+	{ "ADD_ENDPOINT, emulated", nothing, call_add_emulated,
+	  undo_add_emulated },
+	{ "ADD_ENDPOINT, device", prep_device, call_device, no_undo },
+	{ "REMOVE_ENDPOINT", prep_remove, call_remove, undo_remove },
+	{ "SET_BYPASS", nothing, call_bypass, undo_bypass },
+	{ "REMOVE_RAM", prep_cut, call_cut, no_undo },
+	{ "RESET", prep_reset, call_reset, no_undo },
+	{ "SET_RUNNING", nothing, call_running, no_undo },
+};
+
+/* Whatever happened: reset, and all works */
+static int clean(struct env *e)
+{
+	struct vmm *v = &e->v;
+	int rc;
+
+	rc = vmm_set_running(v, false);
+	if (!rc)
+		rc = vmm_reset(v);
+	if (!rc)
+		rc = vmm_set_rings(v, 256);
+	if (!rc)
+		rc = vmm_start(v);
+	return rc;
+}
+
+static int whole(struct env *e)
+{
+	struct vmm *v = &e->v;
+	int rc = g_attach(v, DOM, EP(0));
+
+	if (!rc)
+		rc = g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW);
+	if (!rc)
+		rc = dev_load(e->dev[0], IOVA, 64);
+	if (!rc && e->dev[0]->status != VHOST_IOMMU_MOCK_DMA_OK)
+		rc = -EIO;
+	if (!rc)
+		rc = g_unmap(v, DOM, IOVA, IOVA + PAGE - 1);
+	return rc;
+}
+
+TEST_F_TIMEOUT(failnth, user_api, 400)
+{
+	unsigned int i, n, failed;
+	int rc;
+
+	for (i = 0; i < ARRAY_SIZE(api); i++) {
+		failed = 0;
+		for (n = 1; n < MAX_NTH; n++) {
+			bool done;
+
+			ASSERT_EQ(0, api[i].prepare(&self->e))
+				TH_LOG("%s, preparing %u", api[i].name, n);
+			arm(self->self_nth, n);
+			rc = api[i].call(&self->e);
+			done = !fired(self->self_nth);
+			failed += rc != 0;
+			EXPECT_TRUE(rc <= 0);
+			/* Nothing failed that could have been the reason */
+			if (done)
+				EXPECT_EQ(0, rc)
+					TH_LOG("%s without a fault: %s",
+					       api[i].name, strerror(-rc));
+			api[i].undo(&self->e);
+			ASSERT_EQ(0, clean(&self->e))
+				TH_LOG("%s, cleaning up after fault %u",
+				       api[i].name, n);
+			if (done)
+				break;
+		}
+		ASSERT_LT(n, MAX_NTH);
+		ASSERT_EQ(0, prep_remove(&self->e));
+		ASSERT_EQ(0, whole(&self->e))
+			TH_LOG("after %s", api[i].name);
+		ksft_print_msg("%s: %u faults, %u calls failed\n", api[i].name,
+			       n - 1, failed);
+	}
+}
+
+/* A request, or the ring if that is what failed */
+static int survive(struct env *e, int st)
+{
+	struct vmm *v = &e->v;
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+
+	if (st != -ETIMEDOUT)
+		return st;
+	/* No answer: then the VMM was told */
+	if (!eventfd_wait(q->err, 1000))
+		return -ETIMEDOUT;
+	return NO_STATUS;
+}
+
+static int wait_used_or_error(struct vmm *v)
+{
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		if (!vq_wait(q, 1, 50))
+			return 0;
+		/* Told, and still nothing: the ring has stopped */
+		if (eventfd_take(q->err)) {
+			if (!vq_wait(q, 1, 50))
+				return 0;
+			return NO_STATUS;
+		}
+		/* The kick itself may have been what failed */
+		vq_kick(q);
+	}
+	return -ETIMEDOUT;
+}
+
+/* Makes one request with a fault in the worker */
+static int faulty(FIXTURE_DATA(failnth) *self, const struct req *r,
+		  unsigned int n, bool *done)
+{
+	struct vmm *v = self->v;
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	struct virtio_iommu_req_tail *tail;
+	struct vring_used_elem u;
+	void *in;
+	int rc;
+
+	eventfd_take(q->err);
+	req_add(v, r, &in);
+	arm(self->worker_nth, n);
+	vq_publish(q);
+	vq_kick(q);
+	rc = wait_used_or_error(v);
+	*done = !fired(self->worker_nth);
+	if (rc)
+		return survive(&self->e, rc);
+	u = vq_pop(q);
+	if (!u.len)
+		return NO_STATUS;
+	tail = (void *)((char *)in + u.len - sizeof(*tail));
+	return tail->status;
+}
+
+static int prep_attach(struct env *e)
+{
+	return 0;
+}
+
+static int prep_map(struct env *e)
+{
+	return g_attach(&e->v, DOM, EP(0));
+}
+
+static int prep_unmap(struct env *e)
+{
+	int rc = g_attach(&e->v, DOM, EP(0));
+	unsigned int i;
+
+	for (i = 0; !rc && i < 4; i++)
+		rc = g_map(&e->v, DOM, IOVA + i * PAGE,
+			   IOVA + (i + 1) * PAGE - 1, RAM_GPA, MAP_RW);
+	return rc;
+}
+
+/* A domain that has to be filled for its first device */
+static int prep_fill(struct env *e)
+{
+	int rc = vmm_add_endpoint(&e->v, EMU(0), NULL, -1, NULL, 0);
+
+	if (rc && rc != -EEXIST)
+		return rc;
+	rc = g_attach(&e->v, DOM, EMU(0));
+	if (!rc)
+		rc = g_map(&e->v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW);
+	return rc;
+}
+
+TEST_F_TIMEOUT(failnth, requests, 400)
+{
+	struct virtio_iommu_req_attach attach = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH, .domain = DOM,
+		.endpoint = EP(0),
+	}, move = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH, .domain = DOM + 1,
+		.endpoint = EP(0),
+	};
+	struct virtio_iommu_req_detach detach = {
+		.head.type = VIRTIO_IOMMU_T_DETACH, .domain = DOM,
+		.endpoint = EP(0),
+	};
+	struct virtio_iommu_req_map map = {
+		.head.type = VIRTIO_IOMMU_T_MAP, .domain = DOM,
+		.virt_start = IOVA, .virt_end = IOVA + 16 * PAGE - 1,
+		.phys_start = RAM_GPA, .flags = MAP_RW,
+	};
+	struct virtio_iommu_req_unmap unmap = {
+		.head.type = VIRTIO_IOMMU_T_UNMAP, .domain = DOM,
+		.virt_start = IOVA, .virt_end = IOVA + 16 * PAGE - 1,
+	};
+	struct virtio_iommu_req_probe probe = {
+		.head.type = VIRTIO_IOMMU_T_PROBE, .endpoint = EP(0),
+	};
+	const struct {
+		const char *name;
+		int (*prepare)(struct env *e);
+		const void *out;
+		__u32 out_len;
+		__u32 in_len;
+		bool must_be_out;
+	} reqs[] = {
+		{ "ATTACH", prep_attach, &attach, sizeof(attach) - 4, 4 },
+		{ "ATTACH to another", prep_unmap, &move, sizeof(move) - 4, 4 },
+		{ "ATTACH to a filled one", prep_fill, &attach,
+		  sizeof(attach) - 4, 4 },
+		{ "MAP", prep_map, &map, sizeof(map) - 4, 4 },
+		{ "UNMAP", prep_unmap, &unmap, sizeof(unmap) - 4, 4, true },
+		{ "DETACH", prep_unmap, &detach, sizeof(detach) - 4, 4, true },
+		{ "PROBE", prep_attach, &probe, sizeof(probe), 260 },
+	};
+	struct dma_dev *d = self->e.dev[0];
+	unsigned int i, n, failed;
+	char path[64];
+	int st, left;
+	bool done;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth",
+		 vmm_worker_tid());
+	self->worker_nth = open(path, O_RDWR);
+	ASSERT_GE(self->worker_nth, 0);
+	for (i = 0; i < ARRAY_SIZE(reqs); i++) {
+		failed = 0;
+		for (n = 1; n < MAX_NTH; n++) {
+			struct req r = {
+				.out = reqs[i].out, .out_len = reqs[i].out_len,
+				.in_len = reqs[i].in_len,
+			};
+
+			ASSERT_EQ(0, reqs[i].prepare(&self->e))
+				TH_LOG("%s, preparing %u", reqs[i].name, n);
+			st = faulty(self, &r, n, &done);
+			failed += st != OK;
+			EXPECT_GE(st, 0)
+				TH_LOG("%s, fault %u: %s", reqs[i].name, n,
+				       status_name(st));
+			if (done)
+				EXPECT_ST(OK, st);
+			/* What the guest was told is gone is out of reach */
+			dev_load(d, IOVA, 64);
+			left = d->status == VHOST_IOMMU_MOCK_DMA_OK;
+			if (reqs[i].must_be_out && st == OK)
+				EXPECT_EQ(0, left)
+					TH_LOG("%s, fault %u: still mapped",
+					       reqs[i].name, n);
+			ASSERT_EQ(0, clean(&self->e))
+				TH_LOG("%s, cleaning up after fault %u",
+				       reqs[i].name, n);
+			dev_load(d, IOVA, 64);
+			EXPECT_NE(VHOST_IOMMU_MOCK_DMA_OK, d->status);
+			if (done)
+				break;
+		}
+		ASSERT_LT(n, MAX_NTH);
+		ASSERT_EQ(0, whole(&self->e))
+			TH_LOG("after %s", reqs[i].name);
+		ASSERT_EQ(0, clean(&self->e));
+		ksft_print_msg("%s: %u faults, %u requests failed\n",
+			       reqs[i].name, n - 1, failed);
+	}
+	close(self->worker_nth);
+}
+
+SUITE;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Endpoints that share an IOMMU group: they are in one domain, or in none.
+ */
+#include "suite.h"
+
+#define GROUP	42
+
+FIXTURE(group)
+{
+	struct env e;
+	struct vmm *v;
+};
+
+KIND_VARIANTS(group);
+KIND_NONE(group);
+KIND_MOCK(group);
+KIND_EDU(group);
+
+FIXTURE_SETUP(group)
+{
+	struct vmm *v = &self->e.v;
+	unsigned int i;
+
+	self->v = v;
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_open(&self->e, 2, true));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, vmm_add_endpoint(v, EP(i), self->e.dev[i], GROUP,
+					      NULL, 0));
+	ASSERT_EQ(0, vmm_start(v));
+}
+
+FIXTURE_TEARDOWN(group)
+{
+	env_down(&self->e);
+}
+
+static int state(struct vmm *v, unsigned int i)
+{
+	return vmm_ep_state(v, EP(i));
+}
+
+TEST_F(group, members_join_one_domain)
+{
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(1)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(self->v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(self->v, 1));
+	EXPECT_ST(OK, g_map(self->v, 1, IOVA, IOVA + PAGE - 1, RAM_GPA,
+			    MAP_RW));
+	EXPECT_ST(OK, g_detach(self->v, 1, EP(0)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(self->v, 1));
+	EXPECT_ST(OK, g_detach(self->v, 1, EP(1)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self->v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self->v, 1));
+	EXPECT_ST(NOENT, g_unmap(self->v, 1, 0, PAGE - 1));
+}
+
+TEST_F(group, split_is_refused)
+{
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(1)));
+	EXPECT_ST(UNSUPP, g_attach(self->v, 2, EP(1)));
+	EXPECT_ST(UNSUPP, g_attach_flags(self->v, 2, EP(1),
+					 VIRTIO_IOMMU_ATTACH_F_BYPASS));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(self->v, 1));
+	EXPECT_ST(NOENT, g_unmap(self->v, 2, 0, PAGE - 1));
+}
+
+TEST_F(group, alone_in_its_domain_it_may_go)
+{
+	struct vhost_iommu_get_endpoint e;
+
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(self->v, 2, EP(0)));
+	EXPECT_ST(OK, g_attach(self->v, 2, EP(1)));
+	ASSERT_EQ(0, vmm_endpoint(self->v, EP(1), &e));
+	EXPECT_EQ(2, e.out_domain);
+	EXPECT_EQ(GROUP, e.out_group_id);
+	EXPECT_ST(NOENT, g_unmap(self->v, 1, 0, PAGE - 1));
+}
+
+TEST_F(group, bypass)
+{
+	EXPECT_EQ(0, vmm_set_bypass(self->v, 1));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BYPASS, state(self->v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BYPASS, state(self->v, 1));
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(self->v, 1, EP(1)));
+	EXPECT_ST(OK, g_detach(self->v, 1, EP(0)));
+	EXPECT_ST(OK, g_detach(self->v, 1, EP(1)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BYPASS, state(self->v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BYPASS, state(self->v, 1));
+}
+
+TEST_F(group, member_is_removed)
+{
+	struct vmm *v = self->v;
+
+	EXPECT_ST(OK, g_attach(v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(v, 1, EP(1)));
+	EXPECT_ST(OK, g_map(v, 1, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_EQ(0, vmm_remove_endpoint(v, EP(0)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, 1));
+	EXPECT_ST(INVAL, g_map(v, 1, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_EQ(0, vmm_remove_endpoint(v, EP(1)));
+	EXPECT_EQ(0, vmm_add_endpoint(v, EP(0), self->e.dev[0], GROUP, NULL,
+				      0));
+	EXPECT_EQ(0, vmm_add_endpoint(v, EP(1), self->e.dev[1], GROUP, NULL,
+				      0));
+	EXPECT_ST(OK, g_attach(v, 1, EP(1)));
+}
+
+TEST_F(group, reset)
+{
+	struct vmm *v = self->v;
+
+	EXPECT_ST(OK, g_attach(v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(v, 1, EP(1)));
+	ASSERT_EQ(0, vmm_set_running(v, false));
+	ASSERT_EQ(0, vmm_reset(v));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v, 1));
+}
+
+/* DMA of members: one page table for all */
+FIXTURE(group_dma)
+{
+	struct env e;
+	struct vmm *v;
+};
+
+KIND_VARIANTS(group_dma);
+KIND_MOCK(group_dma);
+KIND_EDU(group_dma);
+
+FIXTURE_SETUP(group_dma)
+{
+	struct vmm *v = &self->e.v;
+	unsigned int i;
+
+	self->v = v;
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_open(&self->e, 2, true));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, vmm_add_endpoint(v, EP(i), self->e.dev[i], GROUP,
+					      NULL, 0));
+	ASSERT_EQ(0, vmm_start(v));
+}
+
+FIXTURE_TEARDOWN(group_dma)
+{
+	env_down(&self->e);
+}
+
+static bool moves(struct env *e, unsigned int i, __u8 seed)
+{
+	__u8 *src = ram_va(&e->v, RAM_GPA);
+	__u8 *dst = ram_va(&e->v, RAM_GPA + PAGE);
+
+	fill(src, seed, 256);
+	memset(dst, 0xee, 256);
+	dev_copy(e->dev[i], IOVA, IOVA + PAGE, 256);
+	return filled(dst, seed, 256);
+}
+
+TEST_F_TIMEOUT(group_dma, follows_the_group, 90)
+{
+	struct env *e = &self->e;
+	struct vmm *v = self->v;
+
+	EXPECT_FALSE(moves(e, 0, 1));
+	EXPECT_FALSE(moves(e, 1, 2));
+	ASSERT_ST(OK, g_attach(v, 1, EP(0)));
+	ASSERT_ST(OK, g_map(v, 1, IOVA, IOVA + 2 * PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_TRUE(moves(e, 0, 3));
+	ASSERT_ST(OK, g_attach(v, 1, EP(1)));
+	EXPECT_TRUE(moves(e, 1, 4));
+	ASSERT_ST(OK, g_detach(v, 1, EP(0)));
+	EXPECT_TRUE(moves(e, 1, 5));
+	ASSERT_ST(OK, g_detach(v, 1, EP(1)));
+	EXPECT_FALSE(moves(e, 0, 6));
+	EXPECT_FALSE(moves(e, 1, 7));
+}
+
+SUITE;

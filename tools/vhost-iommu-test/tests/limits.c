@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a guest can make the host spend: limits, page tables, large maps.
+ */
+#include "suite.h"
+
+#define DOM	1
+#define SPAN	MIB(2)
+
+FIXTURE(limit)
+{
+	struct env e;
+	struct vmm *v;
+};
+
+KIND_VARIANTS(limit);
+KIND_NONE(limit);
+KIND_MOCK(limit);
+KIND_EDU(limit);
+
+FIXTURE_SETUP(limit)
+{
+	self->v = &self->e.v;
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_up(&self->e, 2));
+	ASSERT_ST(OK, g_attach(self->v, DOM, EP(0)));
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	env_down(&self->e);
+}
+
+static struct vhost_iommu_stats stats(struct vmm *v)
+{
+	struct vhost_iommu_stats s;
+
+	vmm_stats(v, &s);
+	return s;
+}
+
+TEST_F(limit, domains)
+{
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	ASSERT_EQ(0, vmm_set_limits(v, 3, 0, 0));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, vmm_add_endpoint(v, EMU(i), NULL, -1, NULL, 0));
+	EXPECT_ST(OK, g_attach(v, 10, EMU(0)));
+	EXPECT_ST(OK, g_attach_flags(v, 11, EMU(1),
+				     VIRTIO_IOMMU_ATTACH_F_BYPASS));
+	EXPECT_EQ(3, stats(v).out_domains);
+	EXPECT_ST(NOMEM, g_attach(v, 12, EMU(2)));
+	EXPECT_ST(NOMEM, g_attach(v, 12, EP(1)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, vmm_ep_state(v, EMU(2)));
+	EXPECT_EQ(3, stats(v).out_domains);
+	/* One that exists can be joined, and when one goes, one may come */
+	EXPECT_ST(OK, g_attach(v, 10, EMU(2)));
+	EXPECT_ST(OK, g_detach(v, 11, EMU(1)));
+	EXPECT_ST(OK, g_attach(v, 12, EP(1)));
+	/* Lowering the limit takes nothing away */
+	ASSERT_EQ(0, vmm_set_limits(v, 1, 0, 0));
+	EXPECT_EQ(3, stats(v).out_domains);
+	EXPECT_ST(NOMEM, g_attach(v, 13, EMU(3)));
+}
+
+TEST_F(limit, mappings)
+{
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(1)));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 10, 0));
+	for (i = 0; i < 10; i++)
+		EXPECT_ST(OK, g_map(v, DOM + (i & 1), IOVA + i * PAGE,
+				    IOVA + (i + 1) * PAGE - 1, RAM_GPA,
+				    MAP_RW));
+	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			       RAM_GPA, MAP_RW));
+	EXPECT_EQ(10, stats(v).out_mappings);
+	EXPECT_ST(OK, g_unmap(v, DOM + 1, IOVA + PAGE, IOVA + 2 * PAGE - 1));
+	EXPECT_ST(OK, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			    RAM_GPA, MAP_RW));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 5, 0));
+	EXPECT_EQ(10, stats(v).out_mappings);
+	EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
+	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA,
+			       MAP_RW));
+}
+
+/* Memory is given back, all of it */
+TEST_F_TIMEOUT(limit, nothing_is_left_over, 120)
+{
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+	unsigned int n, i;
+	long before = 0;
+
+	for (n = 0; n < 6; n++) {
+		for (i = 0; i < 1000; i++) {
+			g_batch_add(v, BATCH_MAP, DOM, IOVA + i * PAGE, PAGE,
+				    RAM_GPA + i * PAGE);
+			if (i % 100 == 99)
+				ASSERT_ST(OK, g_batch_run(v, 100));
+		}
+		s = stats(v);
+		EXPECT_EQ(1000, s.out_mappings);
+		EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
+		s = stats(v);
+		EXPECT_EQ(0, s.out_mappings);
+		EXPECT_EQ(0, s.out_mapped_bytes);
+		EXPECT_EQ(0, s.out_table_pages);
+		EXPECT_EQ(0, s.out_domains);
+		ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+		if (n == 2)
+			before = slab_kib();
+	}
+	TH_LOG("slab grew by %ld KiB in three rounds", slab_kib() - before);
+}
+
+/* Without a device: a map of any size is one entry */
+TEST(limit_huge_map_software)
+{
+	__u64 size = sizeof(long) == 8 ? GIB(512) : MIB(256);
+	struct vmm v;
+	void *va;
+	long slab;
+
+	/* Address space, not memory; as much as this machine lets us have */
+	do {
+		va = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+			  MAP_NORESERVE, -1, 0);
+		size >>= va == MAP_FAILED;
+	} while (va == MAP_FAILED && size);
+	ASSERT_NE(MAP_FAILED, va);
+	TH_LOG("%llu MiB", size >> 20);
+	vmm_init(&v);
+	v.config.input_end = ~0ULL;
+	ASSERT_EQ(0, vmm_prepare(&v, false));
+	v.ram[v.nr_ram++] = (struct ram){
+		.gpa = GIB(1024), .size = size, .va = va, .memfd = -1,
+	};
+	ASSERT_EQ(0, vmm_set_mem_table(&v));
+	ASSERT_EQ(0, vmm_add_endpoint(&v, EMU(0), NULL, -1, NULL, 0));
+	ASSERT_EQ(0, vmm_start(&v));
+	ASSERT_ST(OK, g_attach(&v, DOM, EMU(0)));
+	slab = slab_kib();
+	EXPECT_ST(OK, g_map(&v, DOM, GIB(4), GIB(4) + size - 1, GIB(1024),
+			    MAP_RW));
+	EXPECT_EQ(size, stats(&v).out_mapped_bytes);
+	EXPECT_LT(slab_kib() - slab, 4096);
+	EXPECT_ST(RANGE, g_unmap(&v, DOM, GIB(4), GIB(4) + PAGE - 1));
+	EXPECT_ST(OK, g_unmap(&v, DOM, GIB(4), GIB(4) + size - 1));
+	vmm_close(&v);
+}
+
+FIXTURE(limit_dev)
+{
+	struct env e;
+	struct vmm *v;
+};
+
+KIND_VARIANTS(limit_dev);
+KIND_MOCK(limit_dev);
+KIND_EDU(limit_dev);
+
+FIXTURE_SETUP(limit_dev)
+{
+	self->v = &self->e.v;
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_up(&self->e, 1));
+	ASSERT_ST(OK, g_attach(self->v, DOM, EP(0)));
+}
+
+FIXTURE_TEARDOWN(limit_dev)
+{
+	env_down(&self->e);
+}
+
+/*
+ * IOMMU drivers keep a table whose entries are all gone. One page, mapped and
+ * unmapped in every 2 MiB, would fill the host with such tables.
+ */
+TEST_F_TIMEOUT(limit_dev, stale_page_tables_are_freed, 300)
+{
+	const __u64 limit = 64;
+	unsigned int i, n = long_tests() ? 20000 : 2000;
+	struct vhost_iommu_mock_ctl ctl;
+	struct vmm *v = self->v;
+	__u64 at, worst = 0;
+
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 0, limit));
+	ASSERT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	for (i = 0; i < n; i++) {
+		at = GIB(8) + i * SPAN;
+		ASSERT_ST(OK, g_map(v, DOM, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+		ASSERT_ST(OK, g_unmap(v, DOM, at, at + PAGE - 1));
+		if (stats(v).out_table_pages > worst)
+			worst = stats(v).out_table_pages;
+	}
+	EXPECT_LE(worst, limit);
+	EXPECT_GT(stats(v).out_rebuilds, n / limit / 2);
+	if (self->e.kind == DEV_MOCK) {
+		ASSERT_EQ(0, mock_ctl(self->e.dev[0], &ctl));
+		EXPECT_LE(ctl.domain_tables / PAGE, limit);
+	}
+	/* What was mapped all the time is mapped still, and works */
+	EXPECT_ST(OK, g_map(v, DOM, IOVA + PAGE, IOVA + 2 * PAGE - 1,
+			    RAM_GPA + PAGE, MAP_RW));
+	fill(ram_va(v, RAM_GPA), 0x5c, 256);
+	ASSERT_EQ(0, dev_copy(self->e.dev[0], IOVA, IOVA + PAGE, 256));
+	EXPECT_TRUE(filled(ram_va(v, RAM_GPA + PAGE), 0x5c, 256));
+}
+
+TEST_F_TIMEOUT(limit_dev, page_tables_in_use, 120)
+{
+	const __u64 limit = 64;
+	struct vmm *v = self->v;
+	unsigned int i, n = 0;
+	__u64 at;
+	int st = OK;
+
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 0, limit));
+	for (i = 0; i < 2 * limit && st == OK; i++) {
+		at = GIB(8) + i * SPAN;
+		st = g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW);
+		n += st == OK;
+	}
+	EXPECT_ST(NOMEM, st);
+	EXPECT_GE(n, limit / 4);
+	EXPECT_LE(n, limit);
+	EXPECT_EQ(n, stats(v).out_mappings);
+	EXPECT_LE(stats(v).out_table_pages, limit);
+	/* Where there is a table, there is room */
+	EXPECT_ST(OK, g_map(v, DOM, GIB(8) + PAGE, GIB(8) + 2 * PAGE - 1,
+			    RAM_GPA, MAP_RW));
+	/* One request for more than the limit allows fails as a whole */
+	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
+	EXPECT_EQ(0, stats(v).out_mappings);
+	st = OK;
+	for (i = 0; i < limit / 4 && st == OK; i++) {
+		at = GIB(16) + i * SPAN;
+		st = g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW);
+	}
+	EXPECT_ST(OK, st);
+}
+
+TEST_F_TIMEOUT(limit_dev, page_tables_of_another_domain, 120)
+{
+	const __u64 limit = 64;
+	struct vmm *v = self->v;
+	unsigned int i;
+	__u64 at;
+
+	/* A domain's tables are free when it is */
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 0, limit));
+	for (i = 0; i < 40; i++) {
+		at = GIB(8) + i * SPAN;
+		ASSERT_ST(OK, g_map(v, DOM, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+	}
+	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(0)));
+	for (i = 0; i < 40; i++) {
+		at = GIB(8) + i * SPAN;
+		ASSERT_ST(OK, g_map(v, DOM + 1, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+	}
+}
+
+/*
+ * All of a large guest in one request: guest RAM is one piece of memory over
+ * and over again.
+ */
+TEST_F_TIMEOUT(limit_dev, large_map, 300)
+{
+	const __u64 gpa = GIB(64), piece = MIB(8);
+	__u64 size = self->e.kind == DEV_MOCK ? MIB(128) : GIB(2), at, start;
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+	long slab;
+
+	if (long_tests())
+		size *= 8;
+	for (at = 0; at < size; at += piece)
+		ASSERT_EQ(0, vmm_ioas_map(v, v->ram_ioas, v->ram[0].va,
+					  gpa + at, piece));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 0, size / SPAN + 64));
+	slab = slab_kib();
+	start = now_ns();
+	EXPECT_ST(OK, g_map(v, DOM, GIB(8), GIB(8) + size - 1, gpa, MAP_RW));
+	TH_LOG("%llu MiB mapped in %llu ms, slab grew by %ld KiB", size >> 20,
+	       (now_ns() - start) / 1000000, slab_kib() - slab);
+	s = stats(v);
+	EXPECT_EQ(1, s.out_mappings);
+	EXPECT_EQ(size, s.out_mapped_bytes);
+	/* iommufd has an area for each of the pieces; the rest is small */
+	EXPECT_LT(slab_kib() - slab, 2048 + (long)(size / piece) * 4);
+	start = now_ns();
+	EXPECT_ST(OK, g_unmap(v, DOM, GIB(8), GIB(8) + size - 1));
+	TH_LOG("unmapped in %llu ms", (now_ns() - start) / 1000000);
+	EXPECT_EQ(0, stats(v).out_mapped_bytes);
+}
+
+SUITE;

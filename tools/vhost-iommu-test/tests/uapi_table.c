@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What holds for every ioctl of the user API, from one table of all of them:
+ * size, flags, reserved members, faults, ownership.
+ */
+#include <sys/wait.h>
+
+#include "suite.h"
+
+struct ioctl_desc {
+	unsigned long cmd;
+	__u32 size;
+	__u32 known_flags;
+	/* Can be called without owning the device */
+	bool anybody;
+	/* Members that must be 0 */
+	struct {
+		__u32 at;
+		__u32 len;
+	} reserved;
+	/* Valid arguments; called once */
+	int (*prepare)(struct vmm *v, void *arg);
+};
+
+static int prep_none(struct vmm *v, void *arg)
+{
+	return 0;
+}
+
+static int prep_config(struct vmm *v, void *arg)
+{
+	memcpy(arg, &v->config, sizeof(v->config));
+	return 0;
+}
+
+static int prep_iommufd(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_info info = { .size = sizeof(info) };
+	struct vhost_iommu_set_iommufd *a = arg;
+	int rc = vmm_open_iommufd(v);
+
+	if (!rc)
+		rc = xioctl(v->fd, VHOST_IOMMU_GET_INFO, &info);
+	if (rc)
+		return rc;
+	v->scratch_len = info.out_scratch_size;
+	v->scratch = mmap(NULL, v->scratch_len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (v->scratch == MAP_FAILED)
+		return -ENOMEM;
+	a->iommufd = v->iommufd;
+	a->ram_ioas_id = v->ram_ioas;
+	a->scratch_addr = (__u64)(uintptr_t)v->scratch;
+	a->scratch_len = v->scratch_len;
+	return 0;
+}
+
+static int prep_add(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_add_endpoint *a = arg;
+
+	a->endpoint = EMU(1);
+	a->device_fd = -1;
+	return 0;
+}
+
+static int prep_endpoint(struct vmm *v, void *arg)
+{
+	/* The ID is at the same place in REMOVE_ENDPOINT and GET_ENDPOINT */
+	struct vhost_iommu_remove_endpoint *a = arg;
+
+	a->endpoint = EMU(0);
+	return vmm_add_endpoint(v, EMU(0), NULL, -1, NULL, 0);
+}
+
+static int prep_doorbell(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_set_doorbell *a = arg;
+
+	a->start = DOORBELL_GPA;
+	a->last = DOORBELL_GPA + PAGE - 1;
+	return 0;
+}
+
+static int prep_ram(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_remove_ram *a = arg;
+
+	a->start = RAM_GPA;
+	a->last = RAM_GPA + PAGE - 1;
+	return 0;
+}
+
+static int prep_running(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_set_running *a = arg;
+
+	a->running = 1;
+	return 0;
+}
+
+static int prep_limits(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_set_limits *a = arg;
+
+	a->max_domains = 10;
+	a->max_mappings = 10;
+	a->max_table_pages = 10;
+	return 0;
+}
+
+static int prep_bypass(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_set_bypass *a = arg;
+
+	a->bypass = 1;
+	return 0;
+}
+
+#define RESERVED(s)	.reserved = {					\
+	offsetof(struct vhost_iommu_##s, __reserved),			\
+	sizeof(((struct vhost_iommu_##s *)0)->__reserved) }
+
+#define IOCTLS(X)							\
+	X(get_info, GET_INFO, info, prep_none, .anybody = true)		\
+	X(set_config, SET_CONFIG, set_config, prep_config,		\
+	  RESERVED(set_config))						\
+	X(set_iommufd, SET_IOMMUFD, set_iommufd, prep_iommufd,		\
+	  RESERVED(set_iommufd))					\
+	X(add_endpoint, ADD_ENDPOINT, add_endpoint, prep_add,		\
+	  .known_flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP)	\
+	X(remove_endpoint, REMOVE_ENDPOINT, remove_endpoint,		\
+	  prep_endpoint, RESERVED(remove_endpoint))			\
+	X(set_doorbell, SET_DOORBELL, set_doorbell, prep_doorbell,	\
+	  .known_flags = VHOST_IOMMU_DOORBELL_REMOVE)			\
+	X(remove_ram, REMOVE_RAM, remove_ram, prep_ram,			\
+	  .known_flags = 0)						\
+	X(set_running, SET_RUNNING, set_running, prep_running,		\
+	  RESERVED(set_running))					\
+	X(reset, RESET, reset, prep_none, .known_flags = 0)		\
+	X(set_limits, SET_LIMITS, set_limits, prep_limits,		\
+	  RESERVED(set_limits))						\
+	X(set_bypass, SET_BYPASS, set_bypass, prep_bypass,		\
+	  RESERVED(set_bypass))						\
+	X(get_stats, GET_STATS, stats, prep_none, .anybody = true)	\
+	X(get_endpoint, GET_ENDPOINT, get_endpoint, prep_endpoint,	\
+	  .anybody = true)
+
+#define AS_ENUM(n, c, s, p, ...) IOCTL_##n,
+enum { IOCTLS(AS_ENUM) NR_IOCTLS };
+
+#define AS_DESC(n, c, s, p, ...) [IOCTL_##n] = {			\
+	.cmd = VHOST_IOMMU_##c, .size = sizeof(struct vhost_iommu_##s),	\
+	.prepare = p, __VA_ARGS__ },
+static const struct ioctl_desc descs[] = { IOCTLS(AS_DESC) };
+
+FIXTURE(ioctl)
+{
+	struct vmm v;
+	const struct ioctl_desc *d;
+	/* The argument is at the end of a page, the next one is not mapped */
+	char *page;
+	__u8 *arg;
+};
+
+FIXTURE_VARIANT(ioctl)
+{
+	unsigned int i;
+};
+
+#define AS_VARIANT(n, c, s, p, ...)					\
+	FIXTURE_VARIANT_ADD(ioctl, n) { .i = IOCTL_##n };
+IOCTLS(AS_VARIANT)
+
+FIXTURE_SETUP(ioctl)
+{
+	struct vmm *v = &self->v;
+	int rc;
+
+	self->d = &descs[variant->i];
+	self->page = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->page);
+	ASSERT_EQ(0, mprotect(self->page + 2 * PAGE, PAGE, PROT_NONE));
+	self->arg = (__u8 *)self->page;
+	vmm_init(v);
+	ASSERT_EQ(0, vmm_open(v));
+	ASSERT_EQ(0, vmm_add_ram(v, RAM_GPA, RAM_SIZE));
+	ASSERT_EQ(0, vmm_set_owner(v));
+	ASSERT_EQ(0, vmm_set_mem_table(v));
+	ASSERT_EQ(0, vmm_set_features(v));
+	ASSERT_EQ(0, vmm_set_rings(v, 256));
+	ASSERT_EQ(0, vmm_set_config(v));
+	rc = self->d->prepare(v, self->arg);
+	if (rc == -ENOTTY && sizeof(long) == 4)
+		SKIP(return, "iommufd does not serve 32-bit callers");
+	ASSERT_EQ(0, rc);
+	*(__u32 *)self->arg = self->d->size;
+}
+
+FIXTURE_TEARDOWN(ioctl)
+{
+	vmm_close(&self->v);
+}
+
+/* A call that fails writes nothing */
+static int failing(FIXTURE_DATA(ioctl) *self, void *arg, __u32 len)
+{
+	__u8 copy[1024];
+	int rc;
+
+	memcpy(copy, arg, len);
+	rc = xioctl(self->v.fd, self->d->cmd, arg);
+	if (memcmp(copy, arg, len))
+		return -EUCLEAN;
+	return rc;
+}
+
+static int good(FIXTURE_DATA(ioctl) *self)
+{
+	return xioctl(self->v.fd, self->d->cmd, self->arg);
+}
+
+TEST_F(ioctl, exact)
+{
+	EXPECT_EQ(0, good(self));
+	/* The caller's words are left as they were */
+	EXPECT_EQ(self->d->size, *(__u32 *)self->arg);
+	EXPECT_EQ(0, ((__u32 *)self->arg)[1]);
+}
+
+TEST_F(ioctl, short)
+{
+	__u32 size;
+
+	for (size = 0; size < self->d->size; size++) {
+		*(__u32 *)self->arg = size;
+		EXPECT_EQ(-EINVAL, failing(self, self->arg, self->d->size))
+			TH_LOG("size %u of %u", size, self->d->size);
+	}
+	*(__u32 *)self->arg = self->d->size;
+	EXPECT_EQ(0, good(self));
+}
+
+TEST_F(ioctl, long_zero)
+{
+	*(__u32 *)self->arg = self->d->size + 64;
+	EXPECT_EQ(0, good(self));
+}
+
+TEST_F(ioctl, long_not_zero)
+{
+	static const __u32 extra[] = { 1, 4, 8, 64 };
+	unsigned int i;
+	__u32 at;
+
+	for (i = 0; i < ARRAY_SIZE(extra); i++) {
+		*(__u32 *)self->arg = self->d->size + extra[i];
+		for (at = 0; at < extra[i]; at++) {
+			self->arg[self->d->size + at] = 1;
+			EXPECT_EQ(-E2BIG, failing(self, self->arg,
+						  self->d->size + extra[i]));
+			self->arg[self->d->size + at] = 0;
+		}
+	}
+	*(__u32 *)self->arg = self->d->size;
+	EXPECT_EQ(0, good(self));
+}
+
+/* Flags that there are not, and reserved members if it has some */
+TEST_F(ioctl, must_be_zero)
+{
+	__u32 *flags = (__u32 *)self->arg + 1;
+	unsigned int bit, i;
+
+	for (bit = 0; bit < 32; bit++) {
+		if (self->d->known_flags & 1u << bit)
+			continue;
+		*flags = 1u << bit;
+		EXPECT_EQ(-EOPNOTSUPP, failing(self, self->arg, self->d->size))
+			TH_LOG("flag bit %u", bit);
+	}
+	*flags = 0;
+	for (i = 0; i < self->d->reserved.len; i++) {
+		__u8 *p = self->arg + self->d->reserved.at + i;
+
+		*p = 1;
+		EXPECT_EQ(-EOPNOTSUPP, failing(self, self->arg, self->d->size))
+			TH_LOG("reserved byte %u", i);
+		*p = 0;
+	}
+	EXPECT_EQ(0, good(self));
+}
+
+TEST_F(ioctl, fault)
+{
+	__u8 *edge = (__u8 *)self->page + 2 * PAGE;
+	__u32 at;
+
+	EXPECT_EQ(-EFAULT, xioctl(self->v.fd, self->d->cmd, NULL));
+	EXPECT_EQ(-EFAULT, xioctl(self->v.fd, self->d->cmd, edge));
+	EXPECT_EQ(-EFAULT, xioctl(self->v.fd, self->d->cmd, (void *)-1L));
+	/* Part of it can be read */
+	for (at = 4; at < self->d->size; at += 4) {
+		memcpy(edge - at, self->arg, at);
+		EXPECT_EQ(-EFAULT, failing(self, edge - at, at));
+	}
+	/* So can all that the kernel knows, but not all of what there is */
+	memset(edge - PAGE, 0, PAGE);
+	memcpy(edge - PAGE, self->arg, self->d->size);
+	*(__u32 *)(edge - PAGE) = PAGE + 4;
+	EXPECT_EQ(-EFAULT, failing(self, edge - PAGE, self->d->size));
+	/* At the very end of what is mapped */
+	memcpy(edge - self->d->size, self->arg, self->d->size);
+	EXPECT_EQ(0, xioctl(self->v.fd, self->d->cmd, edge - self->d->size));
+}
+
+TEST_F(ioctl, not_owned)
+{
+	struct vmm v;
+	int rc;
+
+	vmm_init(&v);
+	ASSERT_EQ(0, vmm_open(&v));
+	rc = xioctl(v.fd, self->d->cmd, self->arg);
+	EXPECT_EQ(!self->d->anybody, rc == -EPERM)
+		TH_LOG("%s", strerror(-rc));
+	vmm_close(&v);
+}
+
+TEST_F(ioctl, other_process)
+{
+	int status, rc;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		rc = good(self);
+		_exit(self->d->anybody ? rc == 0 : rc == -EPERM);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(1, WEXITSTATUS(status));
+	EXPECT_EQ(0, good(self));
+}
+
+/* The table has all there are: the rest of our range is not an ioctl */
+TEST(ioctl_numbers)
+{
+	unsigned int nr, i;
+	__u32 arg[256] = { sizeof(arg) };
+	struct vmm v;
+
+	vmm_init(&v);
+	ASSERT_EQ(0, vmm_open(&v));
+	ASSERT_EQ(0, vmm_set_owner(&v));
+	for (nr = 0x50; nr < 0x60; nr++) {
+		unsigned long cmd = _IO(VHOST_IOMMU_TYPE, nr);
+
+		for (i = 0; i < NR_IOCTLS; i++)
+			if (descs[i].cmd == cmd)
+				break;
+		if (i == NR_IOCTLS)
+			EXPECT_EQ(-ENOTTY, xioctl(v.fd, cmd, arg))
+				TH_LOG("ioctl 0x%x", nr);
+	}
+	EXPECT_EQ(-ENOTTY, xioctl(v.fd, _IO(0x42, 0x50), arg));
+	/* The direction and size bits belong to the number */
+	EXPECT_EQ(-ENOTTY, xioctl(v.fd, _IOWR(VHOST_IOMMU_TYPE, 0x50,
+					      struct vhost_iommu_info), arg));
+	vmm_close(&v);
+}
+
+SUITE;
