@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Without a goal: build vhost_iommu.ko for the kernel whose build tree is KDIR,
+# with KSRC the source of that kernel (distributions' header packages lack
+# drivers/vhost/vhost.h).
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KSRC ?= $(firstword $(patsubst %/drivers/vhost/vhost.h,%,$(wildcard \
+	$(KDIR)/drivers/vhost/vhost.h $(KDIR)/source/drivers/vhost/vhost.h)) \
+	$(KDIR))
+MO ?= $(CURDIR)/build/module
+DESTDIR ?=
+UDEVDIR ?= /usr/lib/udev/rules.d
+MODLOADDIR ?= /usr/lib/modules-load.d
+TESTS ?=
+lab := lab/lab
+
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/vhost MO=$(abspath $(MO)) \
+	 KSRC=$(abspath $(KSRC)) CONFIG_VHOST_IOMMU=m
+
+module: have-source	## build the module for the kernel in KDIR, source in KSRC (default goal)
+	@mkdir -p $(MO)
+	+$(kbuild) modules
+
+install: have-source	## install the module, the udev rule and the modules-load entry
+	+$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
+	install -D -m 644 packaging/60-vhost-iommu.rules $(DESTDIR)$(UDEVDIR)/60-vhost-iommu.rules
+	install -D -m 644 packaging/vhost-iommu.conf $(DESTDIR)$(MODLOADDIR)/vhost-iommu.conf
+
+check:			## all tests: static checks, user-mode Linux, emulated Arm host
+	@$(lab) check
+
+check-static:		## checkpatch, sparse, compilers and kernels, shellcheck, ...
+	@scripts/check-static
+
+kunit:			## unit and device tests in user-mode Linux; TESTS= are arguments of the test tool
+	@$(lab) kunit $(TESTS)
+
+check-hw:		## tests with emulated PCI devices and SMMU; TESTS= as for kunit
+	@$(lab) hardware $(TESTS)
+
+check-long:		## the tests that take long, too
+	@$(lab) check --long
+
+demo:			## show a device's DMA allowed and denied, and the SMMU's commands
+	@$(lab) demo
+
+bench:			## measure requests per second and time per MAP and UNMAP
+	@$(lab) bench
+
+shell:			## a shell in the emulated Arm host
+	@$(lab) shell
+
+lab-gdb:		## the emulated Arm host, stopped, with gdb and all symbols
+	@$(lab) gdb
+
+cache-list:		## show what the lab has built once and keeps, and where
+	@$(lab) cache-list
+
+cache-clean:		## delete what this tree does not use from the lab's cache
+	@$(lab) cache-clean
+
+clean:			## delete build/
+	rm -rf build
+
+help:			## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */#/' | \
+		awk -F'#' '{ printf "make %-13s %s\n", $$1, $$2 }'
+
+have-source:
+	@test -e "$(KSRC)/drivers/vhost/vhost.h" || { \
+	echo "error: no drivers/vhost/vhost.h below KSRC ($(KSRC))." >&2; \
+	echo "Give the kernel's build tree and its source (7.2 or later):" >&2; \
+	echo "  make KDIR=/lib/modules/VERSION/build KSRC=/usr/src/linux-source-VERSION" >&2; \
+	exit 1; }
+
+.PHONY: module install check check-static kunit check-hw check-long demo bench \
+	shell lab-gdb cache-list cache-clean clean help have-source

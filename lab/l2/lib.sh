@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Guests (L2) in the emulated Arm host (L1). Source this in L1; all names begin
+# with l2_. A guest has a name and a directory, $L2_RUN/NAME, with its console
+# (console), its messages and those of QEMU (qemu.log).
+#
+#   l2_network                   L1's end of the wire: eth0, 10.0.0.1
+#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu or vhost, ARGs are more
+#                                arguments of QEMU
+#   l2_wait NAME [SECONDS]       wait until it is ready
+#   l2_run NAME COMMAND          run a line in it, with its status
+#   l2_hmp NAME COMMAND          the same for QEMU's monitor
+#   l2_stop NAME                 power it off
+#   l2_kill NAME                 kill QEMU
+
+: "${L2_DIR:=/opt/vhost-iommu/l2}" "${L2_RUN:=/tmp/l2}"
+: "${L2_KERNEL:=$L2_DIR/Image}" "${L2_QEMU:=$L2_DIR/qemu-system-aarch64}"
+: "${L2_NIC:=0000:00:03.0}" "${L2_ADDRESS:=10.0.0.2}" "${L2_TIMEOUT:=120}"
+: "${L2_MEMORY:=512}" "${L2_CPUS:=1}" "${L2_APPEND:=}" "${L2_TRACE:=}"
+
+declare -A L2_PID L2_HMP_OUT L2_OUT L2_HMP_IN L2_IN
+
+l2_fail()
+{
+	echo "l2: $*" >&2
+	return 1
+}
+
+l2_network()
+{
+	local dev
+
+	for dev in /sys/class/net/*; do
+		[[ -e $dev/device && $(readlink -f "$dev/device/driver") == */virtio_net ]] ||
+			continue
+		ip addr add 10.0.0.1/24 dev "${dev##*/}" 2>/dev/null
+		ip link set "${dev##*/}" up
+		return
+	done
+	l2_fail "no virtio-net in L1"
+}
+
+# The guest's file system, made of L1's own programs
+l2_initramfs()
+{
+	local root=$L2_RUN/root
+
+	[[ -e $L2_RUN/initramfs ]] && return 0
+	mkdir -p "$root"/{bin,lib,proc,sys,dev,tmp,etc}
+	cp "$L2_DIR/guest-init" "$root/init"
+	chmod 755 "$root/init"
+	cp /usr/bin/busybox /usr/bin/netperf /usr/bin/netserver "$root/bin/"
+	cp -L /lib/ld-linux-aarch64.so.1 "$root/lib/"
+	cp -L /lib/aarch64-linux-gnu/lib{c,m}.so.6 "$root/lib/"
+	printf 'root:x:0:0:root:/:/bin/sh\n' >"$root/etc/passwd"
+	printf 'netperf\t12865/tcp\n' >"$root/etc/services"
+	printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
+	(cd "$root" && find . | cpio -o -H newc 2>/dev/null) >"$L2_RUN/initramfs.new" &&
+		mv "$L2_RUN/initramfs.new" "$L2_RUN/initramfs"
+}
+
+# l2_arguments NAME MODE: set L2_ARGS
+# shellcheck disable=SC2054 # these commas are QEMU's
+l2_arguments()
+{
+	local run=$L2_RUN/$1 append
+
+	append="console=ttyAMA0 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
+	L2_ARGS=("$L2_QEMU" -enable-kvm -cpu host -M virt,gic-version=3
+	-smp "$L2_CPUS" -m "$L2_MEMORY" -nodefaults -display none
+	-kernel "$L2_KERNEL" -initrd "$L2_RUN/initramfs" -append "$append"
+	-serial "file:$run/console"
+	-chardev "pipe,id=hmp,path=$run/hmp" -mon chardev=hmp,mode=readline
+	-object iommufd,id=iommufd0)
+	case $2 in
+	none)	;;
+	qemu)	L2_ARGS+=(-device virtio-iommu-pci,addr=1) ;;
+	vhost)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on}") ;;
+	*)	l2_fail "no such mode: $2 (none, qemu, vhost)"; return ;;
+	esac
+	L2_ARGS+=(-chardev "pipe,id=commands,path=$run/commands"
+	-device virtio-serial-pci,addr=3,romfile=
+	-device virtconsole,chardev=commands)
+	[[ -z $L2_NIC ]] || L2_ARGS+=(-device
+		"vfio-pci,host=$L2_NIC,iommufd=iommufd0,romfile=,addr=2,id=nic")
+	[[ -z $L2_TRACE ]] || L2_ARGS+=(-D "$run/trace.log" -trace "$L2_TRACE")
+}
+
+l2_start()
+{
+	local name=$1 mode=$2 run=$L2_RUN/$1 in out
+
+	shift 2
+	mkdir -p "$run"
+	l2_initramfs || return
+	rm -f "$run"/*
+	mkfifo "$run"/{hmp,commands}.{in,out}
+	l2_arguments "$name" "$mode" || return
+	"${L2_ARGS[@]}" "$@" >"$run/qemu.log" 2>&1 </dev/null &
+	L2_PID[$name]=$!
+	# Read and write, so that neither side waits for the other to open
+	exec {in}<>"$run/commands.in" {out}<>"$run/commands.out"
+	L2_IN[$name]=$in L2_OUT[$name]=$out
+	exec {in}<>"$run/hmp.in" {out}<>"$run/hmp.out"
+	L2_HMP_IN[$name]=$in L2_HMP_OUT[$name]=$out
+}
+
+l2_alive()
+{
+	kill -0 "${L2_PID[$1]}" 2>/dev/null
+}
+
+# l2_answer NAME SECONDS: print what comes up to the line with the status
+l2_answer()
+{
+	local deadline=$((SECONDS + $2)) line rc
+
+	while ((SECONDS < deadline)); do
+		if IFS= read -r -t 1 -u "${L2_OUT[$1]}" line; then
+			line=${line%$'\r'}
+			case $line in
+			"--- ready")	return 0 ;;
+			"--- "*)	return "${line#--- }" ;;
+			*)		printf '%s\n' "$line" ;;
+			esac
+		else
+			rc=$?
+			((rc > 128)) || return 125
+			l2_alive "$1" || { l2_fail "$1: QEMU has ended"; return 125; }
+		fi
+	done
+	l2_fail "$1: no answer after $2 seconds"
+	return 124
+}
+
+l2_wait()
+{
+	l2_answer "$1" "${2:-$L2_TIMEOUT}"
+}
+
+l2_run()
+{
+	printf '%s\n' "$2" >&"${L2_IN[$1]}"
+	l2_answer "$1" "${3:-$L2_TIMEOUT}"
+}
+
+# The monitor echoes what it reads, prompts with "(qemu) " and ends no line
+# before a prompt: ask for something known to see the end.
+l2_hmp()
+{
+	local line deadline=$((SECONDS + 20))
+
+	printf '%s\nprint /d 123454321\n' "$2" >&"${L2_HMP_IN[$1]}"
+	while ((SECONDS < deadline)); do
+		IFS= read -r -t 1 -u "${L2_HMP_OUT[$1]}" line || continue
+		line=${line%$'\r'}
+		case $line in
+		123454321)	return 0 ;;
+		*"(qemu) "*|QEMU*)	;;
+		*)		printf '%s\n' "$line" ;;
+		esac
+	done
+	l2_fail "$1: the monitor does not answer"
+}
+
+# l2_reap NAME: wait for QEMU's end and forget the guest
+l2_reap()
+{
+	local fd rc=0
+
+	wait "${L2_PID[$1]}" || rc=$?
+	for fd in "${L2_IN[$1]}" "${L2_OUT[$1]}" "${L2_HMP_IN[$1]}" "${L2_HMP_OUT[$1]}"; do
+		exec {fd}>&-
+	done
+	unset "L2_PID[$1]"
+	return "$rc"
+}
+
+# The interface goes down first: Linux shuts the virtio-iommu down before the NIC
+# and then warns of each buffer that it can't unmap any more, whoever serves it
+l2_stop()
+{
+	local tries=300
+
+	l2_run "$1" "ifconfig eth0 down 2>/dev/null; echo off" >/dev/null
+	printf '%s\n' "echo o >/proc/sysrq-trigger" >&"${L2_IN[$1]}"
+	while l2_alive "$1" && ((tries--)); do
+		sleep 0.1
+	done
+	l2_alive "$1" && kill "${L2_PID[$1]}"
+	l2_reap "$1"
+}
+
+l2_kill()
+{
+	kill -KILL "${L2_PID[$1]}"
+	l2_reap "$1" 2>/dev/null
+}
+
+# Seconds that L1's processors have worked since it started
+l2_cpu_seconds()
+{
+	awk '$1 == "cpu" { print ($2 + $3 + $4 + $7 + $8 + $9) / 100 }' /proc/stat
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Building the module, the mock and the tools for the machines of the lab.
+
+BUILD=$TOP/build
+
+# build_module DIR FLAVOUR [VARIABLES...]: build the module of DIR (relative to
+# the clone) for arm64 or uml into build/FLAVOUR/DIR
+build_module()
+{
+	local dir=$1 flavour=$2 out kdir arch=()
+
+	shift 2
+	out=$BUILD/$flavour/$dir
+	case $flavour in
+	arm64)	need_arm64; kdir=$ARM64
+		arch=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-) ;;
+	uml)	need_uml; kdir=$UML/build; arch=(ARCH=um) ;;
+	esac
+	mkdir -p "$out" "$BUILD/logs"
+	say "building $dir for $flavour"
+	logged "$BUILD/logs/module-$flavour-${dir##*/}.log" 0 \
+		in_root make -C "$kdir" M="$TOP/$dir" MO="$out" "${arch[@]}" \
+		KSRC="$SOURCE" -j"$(nproc)" "$@" modules ||
+		die "$dir does not build for $flavour"
+}
+
+# build_tool FLAVOUR COMPILER_PREFIX
+build_tool()
+{
+	local out=$BUILD/$1/test-tool
+
+	need_source 7.3
+	mkdir -p "$out" "$BUILD/logs"
+	say "building the test tool for $1"
+	logged "$BUILD/logs/tool-$1.log" 0 \
+		in_root make -C "$TOP/tools/vhost-iommu-test" KSRC="$SOURCE" \
+		O="$out" CROSS_COMPILE="$2" -j"$(nproc)" ||
+		die "the test tool does not build for $1"
+}
+
+# stage_modules FLAVOUR STAGE: build and gather what there is
+stage_modules()
+{
+	local flavour=$1 stage=$2
+
+	mkdir -p "$stage/modules" "$stage/bin"
+	build_module drivers/vhost "$flavour" CONFIG_VHOST_IOMMU=m \
+		CONFIG_VHOST_IOMMU_KUNIT_TEST=m
+	cp "$BUILD/$flavour/drivers/vhost"/*.ko "$stage/modules/" ||
+		die "the module is not where it was built"
+	if [[ $flavour == uml ]]; then
+		build_module tools/vhost-iommu-test/mock uml
+		cp "$BUILD/uml/tools/vhost-iommu-test/mock"/*.ko "$stage/modules/" ||
+			die "the mock is not where it was built"
+	fi
+}

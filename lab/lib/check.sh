@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The suites, and what "make check" makes of them.
+
+# Whether the test tool takes its time
+LONG=0
+
+# run_static: scripts/check-static, as TAP whatever it prints
+run_static()
+{
+	local tap=$BUILD/results/static.tap rc=0
+
+	mkdir -p "$BUILD/results"
+	"$TOP/scripts/check-static" | tee "$tap" || rc=$?
+	if ! grep -qE '^(not )?ok [0-9]' "$tap"; then
+		if ((rc)); then
+			echo "not ok 1 check-static"
+		else
+			echo "ok 1 check-static"
+		fi >>"$tap"
+	elif ((rc)) && ! grep -q '^not ok' "$tap"; then
+		echo "Bail out! check-static ended with status $rc" >>"$tap"
+	fi
+	return "$rc"
+}
+
+# shellcheck disable=SC2120 # the arguments come from the command line
+# run_kunit [TEST_TOOL_ARGUMENT...]
+run_kunit()
+{
+	local arguments=''
+
+	(($#)) && printf -v arguments '%q ' "$@"
+	uml_run uml "${LAB_TIMEOUT:-$((LONG ? 3600 : 900))}" \
+		"export VHOST_IOMMU_TEST_LONG=$LONG
+\"\$STAGE\"/vhost-iommu-test --level unit --level device $arguments"
+}
+
+# run_hardware [TEST_TOOL_ARGUMENT...]: without arguments, a 32-bit caller is
+# tried, too
+# shellcheck disable=SC2120
+run_hardware()
+{
+	local tool=/opt/vhost-iommu/vhost-iommu-test arguments='' command
+
+	(($#)) && printf -v arguments '%q ' "$@"
+	command="export VHOST_IOMMU_TEST_LONG=$LONG
+$tool --level hardware $arguments"
+	(($#)) || command+=" || status=1
+$tool-armhf --level unit || status=1
+exit \${status:-0}"
+	l1_run l1 "${LAB_TIMEOUT:-$((LONG ? 7200 : 1800))}" "$command"
+}
+
+# run_selftest: that the verdict sees what must fail a run
+run_selftest()
+{
+	local tap=$BUILD/results/selftest.tap
+
+	need_buildroot
+	mkdir -p "$BUILD/results" "$BUILD/logs"
+	if logged "$BUILD/logs/selftest.log" 0 in_root "$LAB/lib/test_verdict.py"; then
+		echo "ok 1 lab.verdict" >"$tap"
+	else
+		echo "not ok 1 lab.verdict" >"$tap"
+	fi
+}
+
+verdict()
+{
+	need_buildroot
+	in_root "$LAB/lib/verdict.py" --skips "$LAB/expected-skips" \
+		--json "$BUILD/results/check.json" "$@"
+}
+
+# run_check [--long]: all suites, whatever becomes of the ones before
+run_check()
+{
+	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,check.json}
+	[[ ${1:-} == --long ]] && LONG=1 LAB_SILENCE=900
+	need_buildroot
+	run_selftest
+	(run_kunit) || true
+	say "user-mode Linux is done after $(elapsed)"
+	(run_static) || true
+	say "the static checks are done after $(elapsed)"
+	(run_hardware) || true
+	say "all is done after $(elapsed)"
+	verdict "static:$BUILD/results/selftest.tap" \
+		"static:$BUILD/results/static.tap" "device:$BUILD/results/uml" \
+		"hardware:$BUILD/results/l1"
+}
+
+run_demo()
+{
+	local rc=0
+
+	l1_run demo 300 "/opt/vhost-iommu/vhost-iommu-test demo $*" || rc=$?
+	cat "$BUILD/results/demo/output"
+	return "$rc"
+}
+
+run_bench()
+{
+	local rc=0
+
+	# Tracing every command would be what is measured
+	LAB_TRACE='' l1_run bench 1800 \
+		"/opt/vhost-iommu/vhost-iommu-test bench $*" || rc=$?
+	cat "$BUILD/results/bench/output"
+	return "$rc"
+}

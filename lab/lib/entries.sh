@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the cache can hold and how each entry is made.
+
+RECIPES=$LAB/recipes
+KCONFIG=$LAB/kconfig
+KERNELS=(7.3 7.2)
+
+# strip_comments FILE: comments are no input
+strip_comments()
+{
+	sed -e '/^[[:space:]]*#/d' -e '/^$/d' "$1"
+}
+
+need_buildroot()
+{
+	[[ ${BUILDROOT:-} ]] && return 0
+	cache_entry buildroot "$RELEASE $(strip_comments "$RECIPES/buildroot.packages")" \
+		"2 min" build_buildroot || return
+	BUILDROOT=$ENTRY
+	VERSIONS=$BUILDROOT/versions
+}
+
+build_buildroot()
+{
+	local dest=$1 include
+
+	include=$(strip_comments "$RECIPES/buildroot.packages" | paste -sd,)
+	rmdir "$dest"
+	logged "$LOG" 0 bootstrap "$dest" --architectures=amd64 --variant=apt \
+		--include="$include" --aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/locale/*' \
+		--customize-hook='chroot "$1" dpkg-query -W >"$1/versions"' || return
+	# Names of files made for the machine at hand
+	rm -f "$dest/etc/hostname"
+	: >"$dest/etc/resolv.conf"
+}
+
+# version_of PACKAGE: its version in the build root
+version_of()
+{
+	awk -v p="$1" '$1 == p || index($1, p ":") == 1 { print $2; exit }' "$VERSIONS"
+}
+
+need_source()
+{
+	local version=$1
+
+	need_buildroot || return
+	cache_entry "source-$version" \
+		"linux-source $(version_of "linux-source-$version")" \
+		"1 min" build_source "$version" || return
+	SOURCE=$ENTRY
+}
+
+build_source()
+{
+	local version=$1 tmp=$2
+
+	logged "$LOG" 0 in_root -w "$tmp" tar -C "$tmp" --strip-components=1 \
+		-xf "/usr/src/linux-source-$version.tar.xz"
+}
+
+# The kernel that runs as L1 and as L2
+need_arm64()
+{
+	need_source 7.3 || return
+	cache_entry arm64 "$(kernel_inputs arm64.config gcc-aarch64-linux-gnu)" \
+		"16 min" build_arm64 "$SOURCE" || return
+	ARM64=$ENTRY
+}
+
+build_arm64()
+{
+	logged "$LOG" 2050 in_root -b "$2" "$3" "$RECIPES/kernel.sh" \
+		"$1" "$3" "$KCONFIG/arm64.config" \
+		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- -- Image modules
+}
+
+# kernel_inputs FRAGMENT COMPILER: what a kernel's hash covers
+kernel_inputs()
+{
+	echo "${SOURCE##*/}"
+	echo "$2 $(version_of "$2")"
+	strip_comments "$RECIPES/kernel.sh"
+	strip_comments "$KCONFIG/$1"
+}
+
+# User-mode Linux; its source has one line changed, see uml.sh
+need_uml()
+{
+	need_source 7.3 || return
+	cache_entry uml "$(kernel_inputs uml.config gcc
+			   strip_comments "$RECIPES/uml.sh")" \
+		"9 min" build_uml "$SOURCE" || return
+	UML=$ENTRY
+}
+
+build_uml()
+{
+	# Hard links need both ends in one mount, hence not in the build root
+	cp -al "$1" "$2/source" || return
+	logged "$LOG" 1230 in_root -b "$2" "$3" "$RECIPES/uml.sh" "$3" \
+		"$KCONFIG/uml.config"
+}
+
+# The root disk of L1: packages are extracted, not run, so no emulation is
+# needed. Never written to: each run has its own overlay.
+need_l1root()
+{
+	need_buildroot || return
+	cache_entry l1root "$RELEASE arm64
+$(strip_comments "$RECIPES/l1.packages"; strip_comments "$RECIPES/l1.applets"
+  strip_comments "$RECIPES/l1root.sh")" \
+		"2 min" build_l1root || return
+	L1ROOT=$ENTRY
+}
+
+build_l1root()
+{
+	local tmp=$1 include links
+
+	include=$(strip_comments "$RECIPES/l1.packages" | paste -sd,)
+	# shellcheck disable=SC2016 # expanded by mmdebstrap's shell
+	links='cd "$1" && for d in bin sbin lib; do mkdir -p usr/$d; ln -sfn usr/$d $d; done'
+	logged "$LOG" 0 bootstrap "$tmp/root.tar" --architectures=arm64 \
+		--variant=extract --format=tar --include="$include" \
+		--setup-hook="$links" \
+		--extract-hook="sh '$RECIPES/l1root.sh' \"\$1\"" || return
+	# A tar archive keeps owners whoever runs this; its size is that of the
+	# files, some room is for whoever works in the shell
+	logged "$LOG.ext4" 0 in_root -w "$tmp" mke2fs -q -t ext4 -L l1root \
+		-O '^has_journal,^metadata_csum' -m 0 -E root_owner=0:0 \
+		-d "$tmp/root.tar" "$tmp/root.ext4" 2560M || return
+	rm -f "$tmp/root.tar"
+}
+
+# A tree to compile the module against, without a built kernel
+need_prepared()
+{
+	local version=$1 arch=$2 compiler=$3
+
+	[[ " ${KERNELS[*]} " == *" $version "* ]] ||
+		die "no such kernel: $version (${KERNELS[*]})"
+	[[ -e $KCONFIG/modules-$arch.config ]] || die "no such architecture: $arch (arm64, x86_64)"
+	need_source "$version" || return
+	cache_entry "prepared-$version-$arch-$compiler" "$(
+		kernel_inputs "modules-$arch.config" \
+			"$([[ $compiler == clang ]] && echo clang-19 || echo gcc)")" \
+		"1 min" build_prepared "$SOURCE" "$arch" "$compiler" || return
+	PREPARED=$ENTRY
+}
+
+# compiler_arguments ARCH COMPILER: what make needs for both
+compiler_arguments()
+{
+	case $1-$2 in
+	arm64-gcc)	echo ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- ;;
+	*-gcc)		echo "ARCH=$1" ;;
+	*-clang)	echo "ARCH=$1" LLVM=1 ;;
+	*)		die "no such compiler: $2 (gcc, clang)" ;;
+	esac
+}
+
+build_prepared()
+{
+	local arguments
+
+	read -ra arguments <<<"$(compiler_arguments "$2" "$3")"
+	logged "$LOG" 0 in_root -b "$4" "$5" "$RECIPES/kernel.sh" "$1" "$5" \
+		"$KCONFIG/modules-$2.config" "${arguments[@]}" -- modules_prepare
+}
+
+all_entries()
+{
+	local version arch
+
+	need_buildroot || return 0
+	need_uml || true
+	need_arm64 || true
+	need_l1root || true
+	for version in "${KERNELS[@]}"; do
+		need_source "$version" || true
+		for arch in arm64 x86_64; do
+			need_prepared "$version" "$arch" gcc || true
+			need_prepared "$version" "$arch" clang || true
+		done
+	done
+}
