@@ -18,7 +18,7 @@ cache_entry()
 	ENTRY=$path
 	PLANNED+=("$path")
 	if [[ -e $path/.inputs ]]; then
-		touch -c "$path/.inputs"
+		[[ ${LAB_PLAN_ONLY:-} ]] || touch -c "$path/.inputs"
 		return 0
 	fi
 	[[ ${LAB_PLAN_ONLY:-} ]] && return 1

@@ -9,7 +9,8 @@ for each test that starts) and "machine.json".
 
 A run fails for a failed test, a test of the plan that did not report, a kernel
 splat or leak (laid to the test during which it came), a panic, a hang, a skip
-that is not expected, or no test at all.
+that is not expected, or no test at all. What a kernel says while it boots, before the
+first mark, is not about what is tested.
 """
 
 import argparse
@@ -138,16 +139,18 @@ def splats(lines):
     """Yield (running test or None, first line, line number)."""
     running = None
     last = None
+    booted = False
     for number, line in enumerate(lines, 1):
         text = KERNEL_LINE.sub("", line, count=1)
         if text == line:
             continue
         mark = MARK.match(text)
         if mark:
+            booted = True
             running = None if mark[1] == NO_TEST else mark[1]
             last = None
             continue
-        if not SPLAT.search(text):
+        if not booted or not SPLAT.search(text):
             continue
         stamp = float(re.match(r"^\[\s*(\d+\.\d+)", line)[1])
         if last is not None and stamp - last < SPLAT_SECONDS:
