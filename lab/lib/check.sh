@@ -66,6 +66,17 @@ run_selftest()
 	fi
 }
 
+# run_system [ARGUMENT...]: guests that QEMU runs in L1
+run_system()
+{
+	local arguments=''
+
+	(($#)) && printf -v arguments '%q ' "$@"
+	# Tracing each command would slow the traffic down
+	LAB_L2=1 LAB_TRACE='' l1_run l2 "${LAB_TIMEOUT:-2400}" \
+		"bash /opt/vhost-iommu/l2/system-test $arguments"
+}
+
 verdict()
 {
 	need_buildroot
@@ -85,19 +96,38 @@ run_check()
 	(run_static) || true
 	say "the static checks are done after $(elapsed)"
 	(run_hardware) || true
+	say "the tests in the emulated host are done after $(elapsed)"
+	(run_system "${long[@]}") || true
 	say "all is done after $(elapsed)"
 	verdict "static:$BUILD/results/selftest.tap" \
 		"static:$BUILD/results/static.tap" "device:$BUILD/results/uml" \
-		"hardware:$BUILD/results/l1"
+		"hardware:$BUILD/results/l1" "system:$BUILD/results/l2"
+}
+
+# The samples of lab/l2/measure as JSON
+demo_json()
+{
+	in_root jq -R -s '{rows: [split("\n")[] | select(startswith("mode=")) |
+		[split(" ")[] | split("=") | {(.[0]): (.[1] | tonumber? // .)}] |
+		add]}' "$1"
 }
 
 run_demo()
 {
-	local rc=0
+	local rc=0 run=$BUILD/results
 
-	l1_run demo 300 "/opt/vhost-iommu/vhost-iommu-test demo $*" || rc=$?
-	cat "$BUILD/results/demo/output"
-	return "$rc"
+	l1_run demo-dma 300 "/opt/vhost-iommu/vhost-iommu-test demo $*" || rc=$?
+	cat "$run/demo-dma/output"
+	((rc == 0)) || return "$rc"
+	say "a guest with an assigned NIC: without a vIOMMU, with QEMU's virtio-iommu, with vhost-iommu"
+	LAB_L2=1 LAB_TRACE='' l1_run demo 900 "bash /opt/vhost-iommu/l2/measure" ||
+		rc=$?
+	cat "$run/demo/output"
+	((rc == 0)) || return "$rc"
+	demo_json "$run/demo/output" >"$run/demo.json"
+	in_root jq -r '["mode", "stream Mbit/s", "maerts Mbit/s", "CPU s/Gbit"],
+		(.rows[] | [.mode, .stream_mbps, .maerts_mbps, .cpu_s_per_gbit]) |
+		@tsv' "$run/demo.json" | column -t -s $'\t'
 }
 
 run_bench()

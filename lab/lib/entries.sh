@@ -4,6 +4,7 @@
 
 RECIPES=$LAB/recipes
 KCONFIG=$LAB/kconfig
+SERIES=$TOP/integration/qemu
 KERNELS=(7.3 7.2)
 
 # strip_comments FILE: comments are no input
@@ -136,6 +137,57 @@ build_l1root()
 	rm -f "$tmp/root.tar"
 }
 
+# The root that QEMU is built in, with its source package in /usr/src
+need_qemuroot()
+{
+	cache_entry qemuroot "$RELEASE $(strip_comments "$SERIES/packages")" \
+		"2 min" build_qemuroot || return
+	QEMUROOT=$ENTRY
+}
+
+build_qemuroot()
+{
+	local dest=$1 include sources
+
+	include=$(strip_comments "$SERIES/packages" | paste -sd,)
+	# shellcheck disable=SC2016 # expanded by mmdebstrap's shell
+	sources='cd "$1/etc/apt" && { cat sources.list; cat sources.list.d/*.list; } 2>/dev/null |
+		sed -n "s/^deb /deb-src /p" >src.list && mv src.list sources.list.d &&
+		cd "$1/usr/src" && export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" &&
+		apt-get update && apt-get source --download-only "qemu/$0"'
+	rmdir "$dest"
+	logged "$LOG" 0 bootstrap "$dest" --architectures=amd64,arm64 \
+		--variant=apt --include="$include" \
+		--aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt=force-unsafe-io \
+		--customize-hook="${sources/\$0/$RELEASE}" || return
+	rm -f "$dest/etc/hostname"
+	: >"$dest/etc/resolv.conf"
+}
+
+# QEMU with the series of integration/qemu, for L1
+need_qemu()
+{
+	local dsc
+
+	need_qemuroot || return
+	dsc=$(compgen -G "$QEMUROOT/usr/src/qemu_*.dsc") ||
+		die "no QEMU source package in $QEMUROOT/usr/src"
+	cache_entry qemu "$(echo "${dsc##*/} ${QEMUROOT##*/}"
+			    cat "$SERIES"/*.patch "$SERIES/devices.mak"
+			    strip_comments "$SERIES/build.sh")" \
+		"5 min" build_qemu "/usr/src/${dsc##*/}" || return
+	QEMU_L1=$ENTRY/qemu-system-aarch64
+}
+
+build_qemu()
+{
+	local BUILDROOT=$QEMUROOT
+
+	logged "$LOG" 1300 in_root -b "$2" "$3" "$SERIES/build.sh" "$1" "$3"
+}
+
 # A tree to compile the module against, without a built kernel
 need_prepared()
 {
@@ -180,6 +232,7 @@ all_entries()
 	need_uml || true
 	need_arm64 || true
 	need_l1root || true
+	need_qemu || true
 	for version in "${KERNELS[@]}"; do
 		need_source "$version" || true
 		for arch in arm64 x86_64; do

@@ -30,6 +30,17 @@ stage_l1()
 	L1_STAGE=$stage
 }
 
+# What guests (L2) need, beside the rest
+stage_l2()
+{
+	local stage=$BUILD/arm64/stage/l2
+
+	need_qemu
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	cp "$LAB"/l2/* "$QEMU_L1" "$ARM64/arch/arm64/boot/Image" "$stage/"
+}
+
 # l1_disk RUN: the disk of tools, made anew for each run
 l1_disk()
 {
@@ -86,6 +97,7 @@ l1_run()
 	local name=$1 timeout=$2 run=$BUILD/results/$1 rc=0
 
 	stage_l1
+	[[ ! ${LAB_L2:-} ]] || stage_l2
 	rm -rf "$run"
 	mkdir -p "$run"
 	printf '%s\n' "$3" >"$run/command"

@@ -145,6 +145,10 @@ class Verdict(unittest.TestCase):
         self.assertEqual(self.failed(self.judge(console=console)),
                          ["(outside of tests)"])
 
+    def test_splat_of_the_boot(self):
+        console = "[    0.500000] WARNING: x.c:1 at y\n" + CONSOLE
+        self.assertEqual(self.failed(self.judge(console=console)), [])
+
     def test_harmless_messages(self):
         console = CONSOLE.replace(
             "[    2.0", "[    1.5] FAULT_INJECTION: forcing a failure.\n"
