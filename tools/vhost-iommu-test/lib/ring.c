@@ -159,7 +159,9 @@ int vq_wait(struct vq *q, unsigned int n, unsigned int timeout_ms)
 		if (now_ns() > end)
 			return -ETIMEDOUT;
 		/* On a machine with few CPUs the worker needs this one */
-		if (++spins > 20000)
+		if (q->sleep)
+			eventfd_wait(q->call, 10);
+		else if (++spins > 20000)
 			sleep_ms(1);
 		else
 			sched_yield();

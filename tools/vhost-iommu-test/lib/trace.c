@@ -103,3 +103,23 @@ bool trace_wait(struct trace *t, const char *const *words,
 		sleep_ms(10);
 	}
 }
+
+/**
+ * trace_invalidated() - Whether the SMMU was told to forget something
+ * @t: Trace
+ *
+ * To be asked right after the reply to an UNMAP: does not wait.
+ *
+ * Return: Whether since the mark there is a TLB invalidation with a SYNC behind
+ * it
+ */
+bool trace_invalidated(struct trace *t)
+{
+	char *text = trace_since(t), *p;
+	bool found;
+
+	p = text ? strstr(text, "CMD_TLBI") : NULL;
+	found = p && strstr(p, "CMD_SYNC");
+	free(text);
+	return found;
+}

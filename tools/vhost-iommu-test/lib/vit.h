@@ -104,6 +104,8 @@ struct seg {
  * @call: Eventfd by which the device interrupts
  * @err: Eventfd by which the device reports a ring error
  * @event_idx: VIRTIO_RING_F_EVENT_IDX was accepted
+ * @sleep: vq_wait() sleeps until the device interrupts; otherwise it spins, as
+ *	a driver does
  */
 struct vq {
 	unsigned int num;
@@ -118,6 +120,7 @@ struct vq {
 	int call;
 	int err;
 	bool event_idx;
+	bool sleep;
 };
 
 void vq_reset(struct vq *q);
@@ -362,6 +365,7 @@ void trace_mark(struct trace *t);
 bool trace_wait(struct trace *t, const char *const *words,
 		unsigned int timeout_ms);
 char *trace_since(struct trace *t);
+bool trace_invalidated(struct trace *t);
 
 /* env.c: a running device with endpoints, what most tests begin with */
 

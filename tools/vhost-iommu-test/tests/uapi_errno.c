@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 #include "suite.h"
 
@@ -632,6 +633,82 @@ TEST_F(uapi_dev, endpoint_removed_and_added)
 						    0));
 		EXPECT_EQ(0, vmm_remove_endpoint(v, EP(0)));
 	}
+}
+
+/* The device holds the file as long as there is the endpoint, not longer */
+TEST_F(uapi_dev, endpoint_holds_the_file)
+{
+	struct vfio_device_bind_iommufd b = { .argsz = sizeof(b) };
+	struct dma_dev *d = self->e.dev[0];
+	struct vmm *v = &self->e.v, other;
+	int fd;
+
+	vmm_init(&other);
+	ASSERT_EQ(0, vmm_open_iommufd(&other));
+	b.iommufd = other.iommufd;
+	ASSERT_EQ(0, vmm_add_endpoint(v, EP(0), d, -1, NULL, 0));
+	dev_close(d);
+	fd = open(d->cdev, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	EXPECT_GT(0, xioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &b));
+	close(fd);
+	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(0)));
+	fd = open(d->cdev, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(0, xioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &b));
+	close(fd);
+	vmm_close(&other);
+}
+
+/* The older way to a VFIO device, through its group: not with an iommufd */
+FIXTURE(uapi_group)
+{
+	struct env e;
+};
+
+KIND_VARIANTS(uapi_group);
+KIND_EDU(uapi_group);
+
+FIXTURE_SETUP(uapi_group)
+{
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_open(&self->e, 1, false));
+}
+
+FIXTURE_TEARDOWN(uapi_group)
+{
+	env_down(&self->e);
+}
+
+TEST_F(uapi_group, legacy_files)
+{
+	struct dma_dev d = *self->e.dev[0], file;
+	int container, group;
+	char path[32];
+
+	dev_close(self->e.dev[0]);
+	file = d;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", d.group);
+	group = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(group, 0)
+		TH_LOG("%s: %s", path, strerror(errno));
+	file.fd = group;
+	EXPECT_EQ(-EBADFD, vmm_add_endpoint(&self->e.v, EP(0), &file, -1,
+					    NULL, 0));
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(container, 0);
+	file.fd = container;
+	EXPECT_EQ(-EBADFD, vmm_add_endpoint(&self->e.v, EP(0), &file, -1,
+					    NULL, 0));
+	ASSERT_EQ(0, xioctl(group, VFIO_GROUP_SET_CONTAINER, &container));
+	ASSERT_EQ(0, ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU));
+	file.fd = xioctl(group, VFIO_GROUP_GET_DEVICE_FD, d.name);
+	ASSERT_GE(file.fd, 0);
+	EXPECT_EQ(-EBADFD, vmm_add_endpoint(&self->e.v, EP(0), &file, -1,
+					    NULL, 0));
+	close(file.fd);
+	close(group);
+	close(container);
 }
 
 FIXTURE(uapi_mock)
