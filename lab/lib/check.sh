@@ -87,8 +87,13 @@ verdict()
 # run_check [--long]: all suites, whatever becomes of the ones before
 run_check()
 {
-	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,check.json}
-	[[ ${1:-} == --long ]] && LONG=1 LAB_SILENCE=900
+	local long=()
+
+	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,l2,check.json}
+	if [[ ${1:-} == --long ]]; then
+		LONG=1 LAB_SILENCE=900
+		long=(--long)
+	fi
 	need_buildroot
 	run_selftest
 	(run_kunit) || true
