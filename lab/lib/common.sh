@@ -24,7 +24,7 @@ show_progress()
 	local log=$1 expected=$2 count start=$SECONDS now
 
 	while sleep 20; do
-		count=$(grep -cE '^  (CC|AS|AR|LD|HOSTCC|HOSTLD)' "$log")
+		count=$(grep -cE '^(  (CC|AS|AR|LD|HOSTCC|HOSTLD)|\[[0-9]+/)' "$log")
 		now=$((SECONDS - start))
 		say "    $count of about $expected steps" \
 		    "after $((now / 60)):$(printf %02d $((now % 60)))"

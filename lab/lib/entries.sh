@@ -185,7 +185,7 @@ build_qemu()
 {
 	local BUILDROOT=$QEMUROOT
 
-	logged "$LOG" 1300 in_root -b "$2" "$3" "$SERIES/build.sh" "$1" "$3"
+	logged "$LOG" 1250 in_root -b "$2" "$3" "$SERIES/build.sh" "$1" "$3"
 }
 
 # A tree to compile the module against, without a built kernel
