@@ -210,6 +210,9 @@ enum vhost_iommu_endpoint_flags {
  *              ATTACH. EINVAL for a malformed list, overlapping RESV_MEM
  *              regions or more than one MSI region.
  *
+ * A member that belongs to a flag that is not set has to be 0 (@device_fd: -1);
+ * EINVAL otherwise.
+ *
  * When the call returns, the endpoint is blocked, or in bypass if the
  * configuration says so. Endpoints can be added while the device is running.
  * The device keeps a reference on the file until the endpoint is removed.
@@ -463,7 +466,7 @@ enum vhost_iommu_endpoint_state {
  * @out_mappings: Number of mappings in its domain
  *
  * For state dumps: a caller that begins with 0 and goes on with @out_endpoint
- * + 1 sees all endpoints.
+ * + 1 sees all endpoints. Can be called by anybody who holds the file.
  */
 struct vhost_iommu_get_endpoint {
 	__u32 size;
