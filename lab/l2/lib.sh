@@ -5,17 +5,19 @@
 # (console), its messages and those of QEMU (qemu.log).
 #
 #   l2_network                   L1's end of the wire: eth0, 10.0.0.1
-#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu or vhost, ARGs are more
-#                                arguments of QEMU
+#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu, vhost, or poll, which is
+#                                vhost with poll-us=50; ARGs are more arguments of
+#                                QEMU
 #   l2_wait NAME [SECONDS]       wait until it is ready
-#   l2_run NAME COMMAND          run a line in it, with its status
+#   l2_run NAME COMMAND          run a shell command in it, with its status; a
+#                                line's end is a space
 #   l2_hmp NAME COMMAND          the same for QEMU's monitor
 #   l2_stop NAME                 power it off
 #   l2_kill NAME                 kill QEMU
 
 : "${L2_DIR:=/opt/vhost-iommu/l2}" "${L2_RUN:=/tmp/l2}"
 : "${L2_KERNEL:=$L2_DIR/Image}" "${L2_QEMU:=$L2_DIR/qemu-system-aarch64}"
-: "${L2_NIC:=0000:00:03.0}" "${L2_ADDRESS:=10.0.0.2}" "${L2_TIMEOUT:=120}"
+: "${L2_NIC:=0000:00:03.0}" "${L2_ADDRESS:=10.0.0.2}" "${L2_TIMEOUT:=240}"
 : "${L2_MEMORY:=512}" "${L2_CPUS:=1}" "${L2_APPEND:=}" "${L2_TRACE:=}"
 
 declare -A L2_PID L2_HMP_OUT L2_OUT L2_HMP_IN L2_IN
@@ -76,7 +78,8 @@ l2_arguments()
 	none)	;;
 	qemu)	L2_ARGS+=(-device virtio-iommu-pci,addr=1) ;;
 	vhost)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on}") ;;
-	*)	l2_fail "no such mode: $2 (none, qemu, vhost)"; return ;;
+	poll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,poll-us=50) ;;
+	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll)"; return ;;
 	esac
 	L2_ARGS+=(-chardev "pipe,id=commands,path=$run/commands"
 	-device virtio-serial-pci,addr=3,romfile=
@@ -110,24 +113,41 @@ l2_alive()
 	kill -0 "${L2_PID[$1]}" 2>/dev/null
 }
 
+# l2_read FD: set LINE to the next line, within a second. What came of a line by
+# then waits in L2_PARTIAL for the rest.
+declare -A L2_PARTIAL
+l2_read()
+{
+	local rc=0
+
+	IFS= read -r -t 1 -u "$1" LINE || rc=$?
+	LINE=${L2_PARTIAL[$1]-}$LINE
+	if ((rc)); then
+		L2_PARTIAL[$1]=$LINE
+	else
+		unset "L2_PARTIAL[$1]"
+		LINE=${LINE%$'\r'}
+	fi
+	return "$rc"
+}
+
 # l2_answer NAME SECONDS: print what comes up to the line with the status
 l2_answer()
 {
-	local deadline=$((SECONDS + $2)) line rc
+	local deadline=$((SECONDS + $2)) LINE
 
 	while ((SECONDS < deadline)); do
-		if IFS= read -r -t 1 -u "${L2_OUT[$1]}" line; then
-			line=${line%$'\r'}
-			case $line in
-			"--- ready")	return 0 ;;
-			"--- "*)	return "${line#--- }" ;;
-			*)		printf '%s\n' "$line" ;;
-			esac
-		else
-			rc=$?
-			((rc > 128)) || return 125
-			l2_alive "$1" || { l2_fail "$1: QEMU has ended"; return 125; }
+		if ! l2_read "${L2_OUT[$1]}"; then
+			l2_alive "$1" && continue
+			l2_fail "$1: QEMU has ended"
+			return 125
 		fi
+		case $LINE in
+		# Firmware may have written to this console before
+		*"--- ready")	return 0 ;;
+		"--- "*)	return "${LINE#--- }" ;;
+		*)		printf '%s\n' "$LINE" ;;
+		esac
 	done
 	l2_fail "$1: no answer after $2 seconds"
 	return 124
@@ -140,7 +160,7 @@ l2_wait()
 
 l2_run()
 {
-	printf '%s\n' "$2" >&"${L2_IN[$1]}"
+	printf '%s\n' "${2//$'\n'/ }" >&"${L2_IN[$1]}"
 	l2_answer "$1" "${3:-$L2_TIMEOUT}"
 }
 
@@ -148,16 +168,15 @@ l2_run()
 # before a prompt: ask for something known to see the end.
 l2_hmp()
 {
-	local line deadline=$((SECONDS + 20))
+	local deadline=$((SECONDS + 60)) LINE
 
 	printf '%s\nprint /d 123454321\n' "$2" >&"${L2_HMP_IN[$1]}"
 	while ((SECONDS < deadline)); do
-		IFS= read -r -t 1 -u "${L2_HMP_OUT[$1]}" line || continue
-		line=${line%$'\r'}
-		case $line in
+		l2_read "${L2_HMP_OUT[$1]}" || continue
+		case $LINE in
 		123454321)	return 0 ;;
 		*"(qemu) "*|QEMU*)	;;
-		*)		printf '%s\n' "$line" ;;
+		*)		printf '%s\n' "$LINE" ;;
 		esac
 	done
 	l2_fail "$1: the monitor does not answer"
@@ -170,6 +189,7 @@ l2_reap()
 
 	wait "${L2_PID[$1]}" || rc=$?
 	for fd in "${L2_IN[$1]}" "${L2_OUT[$1]}" "${L2_HMP_IN[$1]}" "${L2_HMP_OUT[$1]}"; do
+		unset "L2_PARTIAL[$fd]"
 		exec {fd}>&-
 	done
 	unset "L2_PID[$1]"
