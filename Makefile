@@ -42,11 +42,11 @@ check-hw:		## tests with emulated PCI devices and SMMU; TESTS= as for kunit
 check-long:		## the tests that take long, too
 	@$(lab) check --long
 
-demo:			## show a device's DMA allowed and denied, and the SMMU's commands
+demo:			## a device's DMA allowed and denied; a guest beside its peers
 	@$(lab) demo
 
-bench:			## measure requests per second and time per MAP and UNMAP
-	@$(lab) bench
+bench:			## measure time per MAP and UNMAP; TESTS= are arguments, see bench --help
+	@$(lab) bench $(TESTS)
 
 shell:			## a shell in the emulated Arm host
 	@$(lab) shell

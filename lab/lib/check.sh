@@ -141,7 +141,9 @@ run_bench()
 
 	# Tracing every command would be what is measured
 	LAB_TRACE='' l1_run bench 1800 \
-		"/opt/vhost-iommu/vhost-iommu-test bench $*" || rc=$?
+		"/opt/vhost-iommu/vhost-iommu-test bench --json /results/bench.json $*" ||
+		rc=$?
 	cat "$BUILD/results/bench/output"
+	((rc)) || cp "$BUILD/results/bench/bench.json" "$BUILD/results/"
 	return "$rc"
 }
