@@ -37,10 +37,10 @@
  *  - ENODEV: the VFIO device has no IOMMU, or is not bound to an iommufd
  *  - EXDEV: the VFIO device is bound to another iommufd
  *  - ENXIO: a call that has to come first was not made
- *  - EBUSY: not while the device is running, or a call that can be made once
- *    only was made twice
- *  - EEXIST: there is such an endpoint, or a range overlaps another one
- *  - ENOENT: there is no such endpoint, range, IOAS or HWPT
+ *  - EBUSY: not while the device is running, or as long as something uses the
+ *    object, or a call that can be made once only was made twice
+ *  - EEXIST: there is such an object, or a range overlaps another one
+ *  - ENOENT: there is no such endpoint, range, IOAS, HWPT or vIOMMU
  *  - ENOSPC: a limit of the device is reached
  *  - ENOMEM: out of memory
  *  - EIO: the IOMMU did not do what was asked for; the endpoint is blocked
@@ -65,6 +65,8 @@
 #define VHOST_IOMMU_SET_BYPASS		_IO(VHOST_IOMMU_TYPE, 0x5A)
 #define VHOST_IOMMU_GET_STATS		_IO(VHOST_IOMMU_TYPE, 0x5B)
 #define VHOST_IOMMU_GET_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0x5C)
+#define VHOST_IOMMU_ADD_VIOMMU		_IO(VHOST_IOMMU_TYPE, 0x5D)
+#define VHOST_IOMMU_REMOVE_VIOMMU	_IO(VHOST_IOMMU_TYPE, 0x5E)
 
 #define VHOST_IOMMU_VQ_REQUEST		0
 #define VHOST_IOMMU_VQ_EVENT		1
@@ -85,6 +87,10 @@
  * @out_max_table_pages: Largest value accepted for max_table_pages
  * @out_max_doorbells: Number of doorbell ranges that one device can have
  * @__reserved: Is written as 0
+ * @out_table_formats: Formats of ATTACH_TABLE that this kernel knows, a mask of
+ *                     1 << VIRTIO_IOMMU_FORMAT_* (<linux/virtio_iommu_table.h>)
+ * @out_max_viommus: Number of vIOMMUs that one device can have
+ * @__reserved2: Is written as 0
  *
  * Can be called by anybody who holds the file, at any time. A VMM asks this
  * before it builds a virtual machine.
@@ -102,10 +108,15 @@ struct vhost_iommu_info {
 	__aligned_u64 out_max_table_pages;
 	__u32 out_max_doorbells;
 	__u32 __reserved;
+	__aligned_u64 out_table_formats;
+	__u32 out_max_viommus;
+	__u32 __reserved2;
 };
 
 /* MAP and UNMAP requests are served by this kernel */
 #define VHOST_IOMMU_CAP_MAP_UNMAP	(1ULL << 0)
+/* ATTACH_TABLE and INVALIDATE requests are served by this kernel */
+#define VHOST_IOMMU_CAP_ATTACH_TABLE	(1ULL << 1)
 
 /**
  * struct vhost_iommu_set_config - ioctl(VHOST_IOMMU_SET_CONFIG)
@@ -174,15 +185,63 @@ struct vhost_iommu_set_iommufd {
 };
 
 /**
+ * struct vhost_iommu_add_viommu - ioctl(VHOST_IOMMU_ADD_VIOMMU)
+ * @size: sizeof(struct vhost_iommu_add_viommu)
+ * @flags: Must be 0
+ * @viommu_id: vIOMMU in the iommufd (IOMMU_VIOMMU_ALLOC). EEXIST if it was
+ *             added. An ID that is no vIOMMU's is noticed when an endpoint is
+ *             added to it.
+ * @viommu_type: The type that it was allocated with, IOMMU_VIOMMU_TYPE_*.
+ *               EOPNOTSUPP for one that this kernel has no format for.
+ * @parent_hwpt_id: The nesting parent that it was allocated on: an HWPT of the
+ *                  RAM IOAS. ENOENT if there is no such HWPT.
+ * @event_fd: An event queue of the vIOMMU (IOMMU_VEVENTQ_ALLOC), whose events
+ *            become faults on the device's event queue, or -1. EBADFD for a
+ *            file of another kind. Nobody else must read from it.
+ *
+ * Announces one slice of a physical IOMMU, on which guest tables can be nested.
+ * Has to come before the endpoints that name it, after SET_IOMMUFD (ENXIO).
+ * The kernel keeps a reference on the file until REMOVE_VIOMMU: until then
+ * IOMMU_DESTROY of the event queue and of the vIOMMU fail.
+ */
+struct vhost_iommu_add_viommu {
+	__u32 size;
+	__u32 flags;
+	__u32 viommu_id;
+	__u32 viommu_type;
+	__u32 parent_hwpt_id;
+	__s32 event_fd;
+};
+
+/**
+ * struct vhost_iommu_remove_viommu - ioctl(VHOST_IOMMU_REMOVE_VIOMMU)
+ * @size: sizeof(struct vhost_iommu_remove_viommu)
+ * @flags: Must be 0
+ * @viommu_id: ENOENT if it was not added; EBUSY as long as an endpoint names it
+ * @__reserved: Must be 0
+ *
+ * Has to come before the VMM destroys the vIOMMU and its event queue.
+ */
+struct vhost_iommu_remove_viommu {
+	__u32 size;
+	__u32 flags;
+	__u32 viommu_id;
+	__u32 __reserved;
+};
+
+/**
  * enum vhost_iommu_endpoint_flags - flags of VHOST_IOMMU_ADD_ENDPOINT
  * @VHOST_IOMMU_EP_DEVICE: The endpoint is a VFIO device; without this flag it
  *                         is one that the VMM emulates: it takes part in
  *                         domains and PROBE, but there is no hardware.
  * @VHOST_IOMMU_EP_GROUP: @group_id is valid
+ * @VHOST_IOMMU_EP_TABLE: @viommu_id and @virt_id are valid: tables of the guest
+ *                        can be attached. Only with EP_DEVICE.
  */
 enum vhost_iommu_endpoint_flags {
 	VHOST_IOMMU_EP_DEVICE = 1 << 0,
 	VHOST_IOMMU_EP_GROUP = 1 << 1,
+	VHOST_IOMMU_EP_TABLE = 1 << 2,
 };
 
 /**
@@ -210,8 +269,17 @@ enum vhost_iommu_endpoint_flags {
  *              ATTACH. EINVAL for a malformed list, overlapping RESV_MEM
  *              regions or more than one MSI region.
  *
+ * @viommu_id: With EP_TABLE: a vIOMMU that was announced with
+ *             VHOST_IOMMU_ADD_VIOMMU; ENOENT if it was not
+ * @__reserved: Must be 0
+ * @virt_id: With EP_TABLE: the ID that the VMM gave the endpoint's vDEVICE in
+ *           that vIOMMU (IOMMU_VDEVICE_ALLOC). EEXIST if another endpoint has
+ *           it. Need not be the endpoint ID.
+ *
  * A member that belongs to a flag that is not set has to be 0 (@device_fd: -1);
- * EINVAL otherwise.
+ * EINVAL otherwise, and if the devices of one group differ in EP_TABLE or in
+ * the vIOMMU, if the IOMMU is not of the vIOMMU's type, or if the device can't
+ * be attached to a table of it.
  *
  * When the call returns, the endpoint is blocked, or in bypass if the
  * configuration says so. Endpoints can be added while the device is running.
@@ -227,6 +295,9 @@ struct vhost_iommu_add_endpoint {
 	__u32 group_id;
 	__u32 probe_len;
 	__aligned_u64 probe_addr;
+	__u32 viommu_id;
+	__u32 __reserved;
+	__aligned_u64 virt_id;
 };
 
 /**
@@ -408,6 +479,13 @@ struct vhost_iommu_set_bypass {
  * @out_endpoints: Endpoints at present
  * @out_broken: Endpoints that are out of use until the next reset
  * @__reserved: Is written as 0
+ * @out_events: Faults given to the guest
+ * @out_events_dropped: Events that no fault was made of: their device is no
+ *                      endpoint any more, or the device was reset
+ * @out_events_lost: Events that the IOMMU's queue in the host had no room for
+ * @out_inv_commands: Commands to the physical IOMMU that INVALIDATE requests
+ *                    were turned into, without repetitions
+ * @out_inv_calls: Arrays that these commands were handed over in
  *
  * Can be called by anybody who holds the file. The counters are read one by
  * one; they are exact when the device is stopped. The same figures are in
@@ -432,6 +510,11 @@ struct vhost_iommu_stats {
 	__u32 out_endpoints;
 	__u32 out_broken;
 	__u32 __reserved;
+	__aligned_u64 out_events;
+	__aligned_u64 out_events_dropped;
+	__aligned_u64 out_events_lost;
+	__aligned_u64 out_inv_commands;
+	__aligned_u64 out_inv_calls;
 };
 
 /**
@@ -443,6 +526,8 @@ struct vhost_iommu_stats {
  *                                   VIRTIO_IOMMU_ATTACH_F_BYPASS
  * @VHOST_IOMMU_STATE_BROKEN: The IOMMU refused even the blocked page table;
  *                            reaches nothing until a reset
+ * @VHOST_IOMMU_STATE_TABLE: In a domain of ATTACH_TABLE: translated by tables
+ *                           of the guest
  */
 enum vhost_iommu_endpoint_state {
 	VHOST_IOMMU_STATE_BLOCKED = 0,
@@ -450,6 +535,7 @@ enum vhost_iommu_endpoint_state {
 	VHOST_IOMMU_STATE_PAGING = 2,
 	VHOST_IOMMU_STATE_BYPASS_DOMAIN = 3,
 	VHOST_IOMMU_STATE_BROKEN = 4,
+	VHOST_IOMMU_STATE_TABLE = 5,
 };
 
 /**
