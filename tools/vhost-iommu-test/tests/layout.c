@@ -3,6 +3,8 @@
  * The user API's structures have one layout, for 32-bit and 64-bit callers.
  * Checked by the compiler; this file is built for both.
  */
+#include <linux/virtio_iommu_table.h>
+
 #include "suite.h"
 
 #define SIZE(s, n)							\
@@ -12,7 +14,7 @@
 	_Static_assert(offsetof(struct vhost_iommu_##s, m) == (n),	\
 		       #m " of vhost_iommu_" #s)
 
-SIZE(info, 64);
+SIZE(info, 80);
 AT(info, size, 0);
 AT(info, flags, 4);
 AT(info, out_capabilities, 8);
@@ -25,6 +27,9 @@ AT(info, out_max_mappings, 40);
 AT(info, out_max_table_pages, 48);
 AT(info, out_max_doorbells, 56);
 AT(info, __reserved, 60);
+AT(info, out_table_formats, 64);
+AT(info, out_max_viommus, 72);
+AT(info, __reserved2, 76);
 
 SIZE(set_config, 48);
 AT(set_config, page_size_mask, 8);
@@ -43,7 +48,17 @@ AT(set_iommufd, scratch_addr, 16);
 AT(set_iommufd, scratch_len, 24);
 AT(set_iommufd, __reserved, 28);
 
-SIZE(add_endpoint, 40);
+SIZE(add_viommu, 24);
+AT(add_viommu, viommu_id, 8);
+AT(add_viommu, viommu_type, 12);
+AT(add_viommu, parent_hwpt_id, 16);
+AT(add_viommu, event_fd, 20);
+
+SIZE(remove_viommu, 16);
+AT(remove_viommu, viommu_id, 8);
+AT(remove_viommu, __reserved, 12);
+
+SIZE(add_endpoint, 56);
 AT(add_endpoint, endpoint, 8);
 AT(add_endpoint, device_fd, 12);
 AT(add_endpoint, dev_id, 16);
@@ -51,6 +66,9 @@ AT(add_endpoint, ram_hwpt_id, 20);
 AT(add_endpoint, group_id, 24);
 AT(add_endpoint, probe_len, 28);
 AT(add_endpoint, probe_addr, 32);
+AT(add_endpoint, viommu_id, 40);
+AT(add_endpoint, __reserved, 44);
+AT(add_endpoint, virt_id, 48);
 
 SIZE(remove_endpoint, 16);
 AT(remove_endpoint, endpoint, 8);
@@ -81,7 +99,7 @@ SIZE(set_bypass, 16);
 AT(set_bypass, bypass, 8);
 AT(set_bypass, __reserved, 9);
 
-SIZE(stats, 360);
+SIZE(stats, 400);
 AT(stats, out_requests, 8);
 AT(stats, out_status, 136);
 AT(stats, out_no_status, 264);
@@ -98,6 +116,11 @@ AT(stats, out_domains, 344);
 AT(stats, out_endpoints, 348);
 AT(stats, out_broken, 352);
 AT(stats, __reserved, 356);
+AT(stats, out_events, 360);
+AT(stats, out_events_dropped, 368);
+AT(stats, out_events_lost, 376);
+AT(stats, out_inv_commands, 384);
+AT(stats, out_inv_calls, 392);
 
 SIZE(get_endpoint, 40);
 AT(get_endpoint, endpoint, 8);
@@ -122,6 +145,54 @@ _Static_assert(VHOST_IOMMU_SET_LIMITS == 0xaf59, "SET_LIMITS");
 _Static_assert(VHOST_IOMMU_SET_BYPASS == 0xaf5a, "SET_BYPASS");
 _Static_assert(VHOST_IOMMU_GET_STATS == 0xaf5b, "GET_STATS");
 _Static_assert(VHOST_IOMMU_GET_ENDPOINT == 0xaf5c, "GET_ENDPOINT");
+_Static_assert(VHOST_IOMMU_ADD_VIOMMU == 0xaf5d, "ADD_VIOMMU");
+_Static_assert(VHOST_IOMMU_REMOVE_VIOMMU == 0xaf5e, "REMOVE_VIOMMU");
+
+/* Nor does what goes over the ring */
+_Static_assert(VIRTIO_IOMMU_F_ATTACH_TABLE == 7, "F_ATTACH_TABLE");
+_Static_assert(VIRTIO_IOMMU_T_ATTACH_TABLE == 6, "T_ATTACH_TABLE");
+_Static_assert(VIRTIO_IOMMU_T_INVALIDATE == 7, "T_INVALIDATE");
+
+#define WIRE(s, n)							\
+	_Static_assert(sizeof(struct virtio_iommu_##s) == (n),		\
+		       "size of virtio_iommu_" #s)
+#define WIRE_AT(s, m, n)						\
+	_Static_assert(offsetof(struct virtio_iommu_##s, m) == (n),	\
+		       #m " of virtio_iommu_" #s)
+
+WIRE(req_attach_table, 128);
+WIRE_AT(req_attach_table, domain, 4);
+WIRE_AT(req_attach_table, endpoint, 8);
+WIRE_AT(req_attach_table, format, 12);
+WIRE_AT(req_attach_table, descriptor, 13);
+WIRE_AT(req_attach_table, tail, 124);
+WIRE(req_attach_table_arm, 128);
+WIRE_AT(req_attach_table_arm, domain, 4);
+WIRE_AT(req_attach_table_arm, endpoint, 8);
+WIRE_AT(req_attach_table_arm, format, 12);
+WIRE_AT(req_attach_table_arm, reserved, 13);
+WIRE_AT(req_attach_table_arm, ste, 16);
+WIRE_AT(req_attach_table_arm, reserved2, 32);
+WIRE_AT(req_attach_table_arm, tail, 124);
+WIRE(req_invalidate, 64);
+WIRE_AT(req_invalidate, scope, 4);
+WIRE_AT(req_invalidate, caches, 5);
+WIRE_AT(req_invalidate, flags, 6);
+WIRE_AT(req_invalidate, domain, 8);
+WIRE_AT(req_invalidate, pasid, 12);
+WIRE_AT(req_invalidate, id, 16);
+WIRE_AT(req_invalidate, address, 24);
+WIRE_AT(req_invalidate, nr_pages, 32);
+WIRE_AT(req_invalidate, page_size, 40);
+WIRE_AT(req_invalidate, reserved, 41);
+WIRE_AT(req_invalidate, tail, 60);
+WIRE(probe_arm_smmuv3, 56);
+WIRE_AT(probe_arm_smmuv3, idr, 8);
+WIRE(fault_pasid, 24);
+WIRE_AT(fault_pasid, flags, 4);
+WIRE_AT(fault_pasid, endpoint, 8);
+WIRE_AT(fault_pasid, pasid, 12);
+WIRE_AT(fault_pasid, address, 16);
 
 /* The compiler has done the work; the kernel has to agree on one size */
 TEST(layout)
