@@ -3,6 +3,7 @@
 # Checks that use a kernel source tree or a compiler.
 
 MOCK=tools/vhost-iommu-test/mock
+CANWBS=lab/canwbs
 
 # kernel_arguments ARCH COMPILER: what make needs to build with that compiler
 kernel_arguments()
@@ -93,6 +94,9 @@ check_build()
 	build_objects "$version" "$arch" "$compiler" "$MOCK" \
 		W=1e KCFLAGS=-Wframe-larger-than=1024
 	check_exports "$ksrc" "$out/$MOCK/vhost_iommu_mock.o"
+	[[ $arch == arm64 ]] || return 0
+	build_objects "$version" "$arch" "$compiler" "$CANWBS" W=1e
+	check_exports "$ksrc" "$out/$CANWBS/lab_canwbs.o"
 }
 
 # sparse_program DIR: make a program in DIR that runs sparse and notes the

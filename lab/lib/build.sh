@@ -49,6 +49,11 @@ stage_modules()
 		CONFIG_VHOST_IOMMU_KUNIT_TEST=m
 	cp "$BUILD/$flavour/drivers/vhost"/*.ko "$stage/modules/" ||
 		die "the module is not where it was built"
+	if [[ $flavour == arm64 ]]; then
+		build_module lab/canwbs arm64
+		cp "$BUILD/arm64/lab/canwbs"/*.ko "$stage/modules/" ||
+			die "the module for nesting is not where it was built"
+	fi
 	if [[ $flavour == uml ]]; then
 		build_module tools/vhost-iommu-test/mock uml
 		cp "$BUILD/uml/tools/vhost-iommu-test/mock"/*.ko "$stage/modules/" ||
