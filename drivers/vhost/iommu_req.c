@@ -28,6 +28,13 @@ static u64 vhost_iommu_granule(const struct vhost_iommu_rules *rules)
 	return rules->page_size_mask & -rules->page_size_mask;
 }
 
+static bool vhost_iommu_domain_in_range(const struct vhost_iommu_rules *rules,
+					u32 domain)
+{
+	return !vhost_iommu_has(rules, VIRTIO_IOMMU_F_DOMAIN_RANGE) ||
+	       (domain >= rules->domain_start && domain <= rules->domain_end);
+}
+
 static int vhost_iommu_req_attach(const struct vhost_iommu_rules *rules,
 				  const struct virtio_iommu_req_attach *raw,
 				  struct vhost_iommu_req *req)
@@ -44,11 +51,8 @@ static int vhost_iommu_req_attach(const struct vhost_iommu_rules *rules,
 		return VIRTIO_IOMMU_S_INVAL;
 	if (memchr_inv(raw->reserved, 0, sizeof(raw->reserved)))
 		return VIRTIO_IOMMU_S_INVAL;
-	if (vhost_iommu_has(rules, VIRTIO_IOMMU_F_DOMAIN_RANGE) &&
-	    (req->domain < rules->domain_start ||
-	     req->domain > rules->domain_end))
-		return VIRTIO_IOMMU_S_INVAL;
-	return VIRTIO_IOMMU_S_OK;
+	return vhost_iommu_domain_in_range(rules, req->domain) ?
+	       VIRTIO_IOMMU_S_OK : VIRTIO_IOMMU_S_INVAL;
 }
 
 static int vhost_iommu_req_map(const struct vhost_iommu_rules *rules,
@@ -96,6 +100,73 @@ static int vhost_iommu_req_unmap(const struct virtio_iommu_req_unmap *raw,
 	return VIRTIO_IOMMU_S_OK;
 }
 
+/* The descriptor is the format's business */
+static int
+vhost_iommu_req_attach_table(const struct vhost_iommu_rules *rules,
+			     const struct virtio_iommu_req_attach_table *raw,
+			     struct vhost_iommu_req *req)
+{
+	req->domain = le32_to_cpu(raw->domain);
+	req->endpoint = le32_to_cpu(raw->endpoint);
+	req->format = raw->format;
+	memcpy(req->descriptor, raw->descriptor, sizeof(req->descriptor));
+
+	return vhost_iommu_domain_in_range(rules, req->domain) ?
+	       VIRTIO_IOMMU_S_OK : VIRTIO_IOMMU_S_INVAL;
+}
+
+/* PASIDs have 20 bits on every bus and in every IOMMU */
+#define VHOST_IOMMU_PASID_MAX		(BIT(20) - 1)
+
+static int
+vhost_iommu_req_invalidate(const struct virtio_iommu_req_invalidate *raw,
+			   struct vhost_iommu_req *req)
+{
+	u64 pages, bytes;
+
+	req->domain = le32_to_cpu(raw->domain);
+	req->scope = raw->scope;
+	req->caches = raw->caches;
+	req->flags = le16_to_cpu(raw->flags);
+	req->id = le64_to_cpu(raw->id);
+	if (req->flags & VIRTIO_IOMMU_INV_F_PASID)
+		req->pasid = le32_to_cpu(raw->pasid);
+
+	if (req->flags & ~(VIRTIO_IOMMU_INV_F_LEAF | VIRTIO_IOMMU_INV_F_PASID |
+			   VIRTIO_IOMMU_INV_F_ID | VIRTIO_IOMMU_INV_F_GLOBAL))
+		return VIRTIO_IOMMU_S_INVAL;
+	if (!req->caches ||
+	    req->caches & ~(VIRTIO_IOMMU_INV_C_PASID | VIRTIO_IOMMU_INV_C_TLB))
+		return VIRTIO_IOMMU_S_INVAL;
+	if (memchr_inv(raw->reserved, 0, sizeof(raw->reserved)) ||
+	    req->pasid > VHOST_IOMMU_PASID_MAX)
+		return VIRTIO_IOMMU_S_INVAL;
+
+	switch (req->scope) {
+	case VIRTIO_IOMMU_INV_S_DOMAIN:
+	case VIRTIO_IOMMU_INV_S_PASID:
+		return VIRTIO_IOMMU_S_OK;
+	case VIRTIO_IOMMU_INV_S_ADDRESS:
+		break;
+	default:
+		return VIRTIO_IOMMU_S_INVAL;
+	}
+
+	/* A PASID table has no addresses */
+	pages = le64_to_cpu(raw->nr_pages);
+	req->page_size = raw->page_size;
+	req->virt_start = le64_to_cpu(raw->address);
+	if (req->caches != VIRTIO_IOMMU_INV_C_TLB || req->page_size >= 64 ||
+	    !pages)
+		return VIRTIO_IOMMU_S_INVAL;
+	/* One less than the length: the range may end at the last address */
+	if (check_shl_overflow(pages - 1, req->page_size, &bytes) ||
+	    check_add_overflow(bytes, BIT_ULL(req->page_size) - 1, &bytes) ||
+	    check_add_overflow(req->virt_start, bytes, &req->virt_end))
+		return VIRTIO_IOMMU_S_INVAL;
+	return VIRTIO_IOMMU_S_OK;
+}
+
 static size_t vhost_iommu_req_len(const struct vhost_iommu_rules *rules,
 				  u8 type)
 {
@@ -116,6 +187,14 @@ static size_t vhost_iommu_req_len(const struct vhost_iommu_rules *rules,
 		if (!vhost_iommu_has(rules, VIRTIO_IOMMU_F_PROBE))
 			return 0;
 		return sizeof(struct virtio_iommu_req_probe);
+	case VIRTIO_IOMMU_T_ATTACH_TABLE:
+		if (!vhost_iommu_has(rules, VIRTIO_IOMMU_F_ATTACH_TABLE))
+			return 0;
+		return VHOST_IOMMU_REQ_LEN(struct virtio_iommu_req_attach_table);
+	case VIRTIO_IOMMU_T_INVALIDATE:
+		if (!vhost_iommu_has(rules, VIRTIO_IOMMU_F_ATTACH_TABLE))
+			return 0;
+		return VHOST_IOMMU_REQ_LEN(struct virtio_iommu_req_invalidate);
 	default:
 		return 0;
 	}
@@ -169,6 +248,10 @@ int vhost_iommu_req_decode(const struct vhost_iommu_rules *rules,
 		return vhost_iommu_req_map(rules, buf, req);
 	case VIRTIO_IOMMU_T_UNMAP:
 		return vhost_iommu_req_unmap(buf, req);
+	case VIRTIO_IOMMU_T_ATTACH_TABLE:
+		return vhost_iommu_req_attach_table(rules, buf, req);
+	case VIRTIO_IOMMU_T_INVALIDATE:
+		return vhost_iommu_req_invalidate(buf, req);
 	default:
 		req->endpoint = le32_to_cpu(probe->endpoint);
 		return VIRTIO_IOMMU_S_OK;

@@ -9,10 +9,11 @@
 #define _VHOST_IOMMU_REQ_H
 
 #include <linux/types.h>
-#include <uapi/linux/virtio_iommu.h>
+#include <uapi/linux/virtio_iommu_table.h>
 
-/* The longest readable part: that of PROBE */
-#define VHOST_IOMMU_REQ_MAX_LEN		sizeof(struct virtio_iommu_req_probe)
+/* The longest readable part */
+#define VHOST_IOMMU_REQ_MAX_LEN		\
+	offsetof(struct virtio_iommu_req_attach_table, tail)
 
 #define VHOST_IOMMU_TAIL_LEN		sizeof(struct virtio_iommu_req_tail)
 
@@ -36,26 +37,46 @@ struct vhost_iommu_rules {
 	u32 probe_size;
 };
 
+/* Length of the format-specific part of ATTACH_TABLE */
+#define VHOST_IOMMU_DESCRIPTOR_LEN	\
+	sizeof_field(struct virtio_iommu_req_attach_table, descriptor)
+
 /**
  * struct vhost_iommu_req - A decoded request
  * @type: VIRTIO_IOMMU_T_*, or 0 if it is not one of those known here
+ * @format: ATTACH_TABLE
+ * @scope: INVALIDATE: VIRTIO_IOMMU_INV_S_*
+ * @caches: INVALIDATE: VIRTIO_IOMMU_INV_C_*, at least one
+ * @page_size: INVALIDATE, scope address: logarithm, below 64
  * @tail: Offset of the tail in the writable part
- * @domain: ATTACH, DETACH, MAP, UNMAP
- * @endpoint: ATTACH, DETACH, PROBE
- * @flags: ATTACH, MAP
- * @virt_start: MAP, UNMAP
- * @virt_end: MAP, UNMAP
+ * @domain: All but PROBE
+ * @endpoint: ATTACH, DETACH, PROBE, ATTACH_TABLE
+ * @flags: ATTACH, MAP, INVALIDATE
+ * @pasid: INVALIDATE: 0 if the request has none
+ * @virt_start: MAP, UNMAP, INVALIDATE of scope address
+ * @virt_end: MAP, UNMAP, INVALIDATE of scope address
  * @phys_start: MAP
+ * @id: INVALIDATE
+ * @descriptor: ATTACH_TABLE
  */
 struct vhost_iommu_req {
 	u8 type;
+	u8 format;
+	u8 scope;
+	u8 caches;
+	u8 page_size;
 	u32 tail;
 	u32 domain;
 	u32 endpoint;
 	u32 flags;
+	u32 pasid;
 	u64 virt_start;
 	u64 virt_end;
-	u64 phys_start;
+	union {
+		u64 phys_start;
+		u64 id;
+	};
+	u8 descriptor[VHOST_IOMMU_DESCRIPTOR_LEN];
 };
 
 int vhost_iommu_req_decode(const struct vhost_iommu_rules *rules,
