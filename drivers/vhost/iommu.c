@@ -24,8 +24,6 @@
 /* Requests per pass of the worker; the rest of a full ring waits for a next */
 #define VHOST_IOMMU_WEIGHT		256
 
-#define VHOST_IOMMU_SCRATCH_SIZE	SZ_4K
-
 static const int vhost_iommu_bits[] = {
 	VIRTIO_F_NOTIFY_ON_EMPTY,
 	VIRTIO_F_ANY_LAYOUT,
@@ -38,6 +36,7 @@ static const int vhost_iommu_bits[] = {
 	VIRTIO_IOMMU_F_PROBE,
 	VIRTIO_IOMMU_F_MMIO,
 	VIRTIO_IOMMU_F_BYPASS_CONFIG,
+	VIRTIO_IOMMU_F_ATTACH_TABLE,
 };
 
 #define VHOST_IOMMU_FEATURES	VHOST_FEATURES_U64(vhost_iommu_bits, 0)
@@ -106,8 +105,11 @@ static int vhost_iommu_start(struct vhost_iommu *viommu)
 		return -ENXIO;
 
 	/* A guest that does not want events leaves their queue alone */
-	if (events->desc)
+	if (events->desc) {
+		scoped_guard(mutex, &events->mutex)
+			viommu->events_dead = false;
 		rc = vhost_iommu_start_vq(viommu, events);
+	}
 	if (!rc) {
 		scoped_guard(mutex, &requests->mutex)
 			viommu->ring_dead = false;
@@ -119,6 +121,7 @@ static int vhost_iommu_start(struct vhost_iommu *viommu)
 	}
 	/* A kick that came while the ring was stopped was lost */
 	vhost_poll_queue(&requests->poll);
+	vhost_iommu_events_kick(viommu);
 	return 0;
 }
 
@@ -126,7 +129,8 @@ static int vhost_iommu_ioctl_get_info(struct vhost_iommu *viommu, void *arg)
 {
 	struct vhost_iommu_info *info = arg;
 
-	info->out_capabilities = VHOST_IOMMU_CAP_MAP_UNMAP;
+	info->out_capabilities = VHOST_IOMMU_CAP_MAP_UNMAP |
+				 VHOST_IOMMU_CAP_ATTACH_TABLE;
 	info->out_virtio_features = VHOST_IOMMU_FEATURES;
 	info->out_scratch_size = VHOST_IOMMU_SCRATCH_SIZE;
 	info->out_max_probe_size = VHOST_IOMMU_MAX_PROBE_SIZE;
@@ -136,6 +140,9 @@ static int vhost_iommu_ioctl_get_info(struct vhost_iommu *viommu, void *arg)
 	info->out_max_table_pages = max_table_pages;
 	info->out_max_doorbells = VHOST_IOMMU_MAX_DOORBELLS;
 	info->__reserved = 0;
+	info->out_table_formats = vhost_iommu_format_mask();
+	info->out_max_viommus = VHOST_IOMMU_MAX_VIOMMUS;
+	info->__reserved2 = 0;
 	return 0;
 }
 
@@ -186,12 +193,19 @@ static int vhost_iommu_ioctl_add_endpoint(struct vhost_iommu *viommu, void *arg)
 {
 	struct vhost_iommu_add_endpoint *args = arg;
 
-	if (args->probe_len > VHOST_IOMMU_MAX_PROBE_SIZE)
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	if (args->probe_len > VHOST_IOMMU_MAX_PROBE_SIZE ||
+	    args->virt_id > U32_MAX)
 		return -EINVAL;
 	if (!(args->flags & VHOST_IOMMU_EP_GROUP) && args->group_id)
 		return -EINVAL;
 	if (!(args->flags & VHOST_IOMMU_EP_DEVICE) &&
-	    (args->device_fd != -1 || args->dev_id || args->ram_hwpt_id))
+	    (args->device_fd != -1 || args->dev_id || args->ram_hwpt_id ||
+	     args->flags & VHOST_IOMMU_EP_TABLE))
+		return -EINVAL;
+	if (!(args->flags & VHOST_IOMMU_EP_TABLE) &&
+	    (args->viommu_id || args->virt_id))
 		return -EINVAL;
 	if (!viommu->configured)
 		return -ENXIO;
@@ -287,11 +301,32 @@ static int vhost_iommu_ioctl_set_running(struct vhost_iommu *viommu, void *arg)
 
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 {
+	int rc;
+
 	if (vhost_iommu_running(viommu))
 		return -EBUSY;
 
+	scoped_guard(mutex, &viommu->lock)
+		rc = vhost_iommu_endpoints_reset(viommu);
+	/* Afterwards nothing is attached any more that could cause new ones */
+	vhost_iommu_events_drop(viommu);
+	return rc;
+}
+
+static int vhost_iommu_ioctl_add_viommu(struct vhost_iommu *viommu, void *arg)
+{
 	guard(mutex)(&viommu->lock);
-	return vhost_iommu_endpoints_reset(viommu);
+	return vhost_iommu_nest_add(viommu, arg);
+}
+
+static int vhost_iommu_ioctl_remove_viommu(struct vhost_iommu *viommu,
+					   void *arg)
+{
+	struct vhost_iommu_remove_viommu *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	return vhost_iommu_nest_remove(viommu, args->viommu_id);
 }
 
 static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
@@ -357,6 +392,11 @@ static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
 	stats->out_endpoints = viommu->nr_endpoints;
 	stats->out_broken = vhost_iommu_endpoints_broken(viommu);
 	stats->__reserved = 0;
+	stats->out_events = READ_ONCE(count->events);
+	stats->out_events_dropped = READ_ONCE(count->events_dropped);
+	stats->out_events_lost = READ_ONCE(count->events_lost);
+	stats->out_inv_commands = count->inv_commands;
+	stats->out_inv_calls = count->inv_calls;
 	return 0;
 }
 
@@ -395,6 +435,8 @@ union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_set_bypass set_bypass;
 	struct vhost_iommu_stats stats;
 	struct vhost_iommu_get_endpoint get_endpoint;
+	struct vhost_iommu_add_viommu add_viommu;
+	struct vhost_iommu_remove_viommu remove_viommu;
 };
 
 /*
@@ -434,7 +476,8 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 		       vhost_iommu_set_iommufd, __reserved, .owner = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_ENDPOINT, vhost_iommu_ioctl_add_endpoint,
 		       vhost_iommu_add_endpoint, probe_addr, .owner = true,
-		       .flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP),
+		       .flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP |
+				VHOST_IOMMU_EP_TABLE),
 	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_ENDPOINT,
 		       vhost_iommu_ioctl_remove_endpoint,
 		       vhost_iommu_remove_endpoint, __reserved, .owner = true),
@@ -456,6 +499,11 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 		       vhost_iommu_stats, __reserved, .out = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_GET_ENDPOINT, vhost_iommu_ioctl_get_endpoint,
 		       vhost_iommu_get_endpoint, out_mappings, .out = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_VIOMMU, vhost_iommu_ioctl_add_viommu,
+		       vhost_iommu_add_viommu, event_fd, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_VIOMMU,
+		       vhost_iommu_ioctl_remove_viommu,
+		       vhost_iommu_remove_viommu, __reserved, .owner = true),
 };
 
 static long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int nr,
@@ -604,6 +652,7 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	static const char * const types[] = {
 		"unknown", "attach", "detach", "map", "unmap", "probe",
+		"attach-table", "invalidate",
 	};
 	static const char * const statuses[] = {
 		"ok", "ioerr", "unsupp", "deverr", "inval", "range", "noent",
@@ -630,6 +679,15 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "vhost-iommu-poll-hits:\t%llu\n", stats.out_poll_hits);
 	seq_printf(m, "vhost-iommu-ring-errors:\t%llu\n",
 		   stats.out_ring_errors);
+	seq_printf(m, "vhost-iommu-events:\t%llu\n", stats.out_events);
+	seq_printf(m, "vhost-iommu-events-dropped:\t%llu\n",
+		   stats.out_events_dropped);
+	seq_printf(m, "vhost-iommu-events-lost:\t%llu\n",
+		   stats.out_events_lost);
+	seq_printf(m, "vhost-iommu-inv-commands:\t%llu\n",
+		   stats.out_inv_commands);
+	seq_printf(m, "vhost-iommu-inv-calls:\t%llu\n",
+		   stats.out_inv_calls);
 	seq_printf(m, "vhost-iommu-no-status:\t%llu\n", stats.out_no_status);
 	for (i = 0; i < ARRAY_SIZE(types); i++)
 		seq_printf(m, "vhost-iommu-requests-%s:\t%llu\n", types[i],
@@ -661,6 +719,8 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 		viommu->vq_ptrs[i] = &viommu->vqs[i];
 	viommu->vqs[VHOST_IOMMU_VQ_REQUEST].handle_kick =
 		vhost_iommu_handle_kick;
+	viommu->vqs[VHOST_IOMMU_VQ_EVENT].handle_kick =
+		vhost_iommu_handle_event_kick;
 	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, VHOST_IOMMU_VQ_MAX,
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
 	viommu->dev.fork_owner = true;
@@ -678,12 +738,14 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 
 	scoped_guard(mutex, &viommu->dev.mutex)
 		vhost_iommu_stop(viommu);
+	vhost_iommu_nests_silence(viommu);
 	vhost_dev_flush(&viommu->dev);
 	vhost_dev_stop(&viommu->dev);
 	vhost_dev_cleanup(&viommu->dev);
 
 	scoped_guard(mutex, &viommu->lock) {
 		vhost_iommu_endpoints_free(viommu);
+		vhost_iommu_nests_free(viommu);
 		vhost_iommu_host_put(viommu);
 	}
 	mutex_destroy(&viommu->lock);

@@ -9,12 +9,15 @@
  *   iommu_req.c     decode and stateless rules of the specification
  *   iommu_domain.c  domains and mappings
  *   iommu_group.c   endpoints and groups, and what they are attached to
+ *   iommu_table.c   tables of the guest: invalidation
+ *   iommu_nest.c    vIOMMUs, and the events that come from them
  *   iommu_map.c     data structures of a domain
+ *   iommu_format.c  formats of guest tables; iommu_arm.c, iommu_selftest.c
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
  *
- * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex, vhost_iommu.lock. The
- * worker takes the latter two; vhost_dev_flush() waits for the worker, so it
- * is never called with either of them held.
+ * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
+ * vhost_iommu.lock. The worker takes the latter two; vhost_dev_flush() waits
+ * for the worker, so it is never called with either of them held.
  */
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
@@ -22,10 +25,14 @@
 #include <linux/interval_tree_generic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 #include <uapi/linux/vhost_iommu.h>
 
 #include "vhost.h"
+#include "iommu_format.h"
 #include "iommu_map.h"
 #include "iommu_req.h"
 
@@ -33,7 +40,9 @@
 #define VHOST_IOMMU_MAX_RESV		256
 #define VHOST_IOMMU_MAX_DOORBELLS	64
 #define VHOST_IOMMU_MAX_ENDPOINTS	SZ_128K
+#define VHOST_IOMMU_MAX_VIOMMUS		64
 #define VHOST_IOMMU_BATCH		64
+#define VHOST_IOMMU_SCRATCH_SIZE	SZ_4K
 
 /**
  * struct vhost_iommu_host - The VMM's iommufd and how it is reached
@@ -53,6 +62,52 @@ struct vhost_iommu_host {
 };
 
 /**
+ * struct vhost_iommu_nest - A vIOMMU: guest tables are nested on its parent
+ * @viommu: The device
+ * @index: In &vhost_iommu.nests
+ * @id: ID of the vIOMMU in the iommufd
+ * @parent: ID of its nesting parent. vIOMMUs with the same parent share the tag
+ *          of TLB entries (on Arm the VMID), so commands for TLBs go to one of
+ *          them.
+ * @format: Format of the tables
+ * @hw: Physical IOMMU, as the first endpoint's device describes it
+ * @users: Endpoints that name this vIOMMU
+ * @endpoints: They, by the ID of their vDEVICE
+ * @stale: A domain has ended on @parent whose TLB entries may be there still
+ * @file: Event queue, or NULL
+ * @wait: In the wait queue @head of @file
+ * @head: Wait queue of @file, or NULL
+ * @table: How @wait gets there
+ * @work: Forwards events. Runs under the event queue's mutex, which covers the
+ *        members below.
+ * @sequence: Number of the last event of @file that was read
+ * @pending: @event waits for a buffer
+ * @event: The event
+ * @endpoint: The endpoint that @event is about
+ */
+struct vhost_iommu_nest {
+	struct vhost_iommu *viommu;
+	unsigned int index;
+	u32 id;
+	u32 parent;
+	const struct vhost_iommu_format *format;
+	struct vhost_iommu_hw hw;
+	unsigned int users;
+	struct xarray endpoints;
+	bool stale;
+
+	struct file *file;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *head;
+	poll_table table;
+	struct vhost_work work;
+	u32 sequence;
+	bool pending;
+	struct vhost_iommu_event event;
+	u32 endpoint;
+};
+
+/**
  * struct vhost_iommu_resv_node - RESV_MEM region of an endpoint in its domain
  * @node: In &vhost_iommu_domain.resv while the endpoint is attached
  * @start: First IOVA
@@ -67,9 +122,25 @@ struct vhost_iommu_resv_node {
 };
 
 /**
+ * enum vhost_iommu_domain_kind - What translates for a domain's endpoints
+ * @VHOST_IOMMU_PAGING: MAP and UNMAP requests
+ * @VHOST_IOMMU_BYPASS: Nothing; created with VIRTIO_IOMMU_ATTACH_F_BYPASS
+ * @VHOST_IOMMU_TABLE: Tables of the guest
+ */
+enum vhost_iommu_domain_kind {
+	VHOST_IOMMU_PAGING,
+	VHOST_IOMMU_BYPASS,
+	VHOST_IOMMU_TABLE,
+};
+
+/**
  * struct vhost_iommu_domain - A domain; exists while it has an endpoint
  * @id: Domain ID
- * @bypass: Created with VIRTIO_IOMMU_ATTACH_F_BYPASS: @maps stays empty
+ * @kind: Others than paging domains have no @maps
+ * @format: Format of @table
+ * @table: The tables of a table domain
+ * @nests: Mask of the vIOMMUs, by index, that the endpoints of a table domain
+ *         are behind
  * @ioas: IOAS that holds @maps, or 0 as long as no endpoint is a device
  * @maps: What the guest mapped
  * @tables: Page tables of @ioas that mappings have touched
@@ -79,7 +150,10 @@ struct vhost_iommu_resv_node {
  */
 struct vhost_iommu_domain {
 	u32 id;
-	bool bypass;
+	enum vhost_iommu_domain_kind kind;
+	const struct vhost_iommu_format *format;
+	struct vhost_iommu_table table;
+	u64 nests;
 	u32 ioas;
 	struct vhost_iommu_map_tree maps;
 	struct vhost_iommu_tables tables;
@@ -92,7 +166,11 @@ struct vhost_iommu_domain {
  * struct vhost_iommu_group - Endpoints that the IOMMU can't tell apart
  * @id: Number that the VMM gave, if @shared
  * @shared: The VMM gave a number; otherwise there is one member
- * @blocked_hwpt: HWPT of the empty IOAS, or 0 if no member is a device
+ * @nest: vIOMMU of the devices, or NULL if they have none
+ * @blocked_hwpt: HWPT of the empty IOAS or, with @nest, of a table that reaches
+ *                nothing; 0 if no member is a device
+ * @table_hwpt: HWPT of the guest's tables that the devices are attached to, or 0
+ * @table_ats: @table_hwpt lets the devices cache translations
  * @attached: Number of members that are in a domain. They are all in the same.
  * @broken: Not even @blocked_hwpt could be attached: the devices are detached
  * @bypass: The hardware is attached to a RAM HWPT
@@ -101,7 +179,10 @@ struct vhost_iommu_domain {
 struct vhost_iommu_group {
 	u32 id;
 	bool shared;
+	struct vhost_iommu_nest *nest;
 	u32 blocked_hwpt;
+	u32 table_hwpt;
+	bool table_ats;
 	unsigned int attached;
 	bool broken;
 	bool bypass;
@@ -115,6 +196,9 @@ struct vhost_iommu_group {
  * @file: VFIO device, NULL for an endpoint that the VMM emulates
  * @dev_id: ID of the device in the iommufd
  * @ram_hwpt: HWPT for bypass, or 0
+ * @nest: Its vIOMMU, or NULL
+ * @virt_id: Its vDEVICE there
+ * @ats: The device can cache translations
  * @group: Its group, always set
  * @group_node: In &vhost_iommu_group.endpoints
  * @domain: Domain that it is attached to, or NULL
@@ -130,6 +214,9 @@ struct vhost_iommu_endpoint {
 	struct file *file;
 	u32 dev_id;
 	u32 ram_hwpt;
+	struct vhost_iommu_nest *nest;
+	u64 virt_id;
+	bool ats;
 	struct vhost_iommu_group *group;
 	struct list_head group_node;
 	struct vhost_iommu_domain *domain;
@@ -158,11 +245,18 @@ struct vhost_iommu_doorbell {
  * @batches: Publications of the used ring
  * @wakeups: Runs of the kick handler
  * @poll_hits: Requests that busy polling found
- * @ring_errors: Times that a ring could not be read or written
+ * @ring_errors: Times that a ring could not be read or written. One worker
+ *               serves both.
  * @rebuilds: Domains that got a new IOAS
+ * @events: Faults given to the guest
+ * @events_dropped: Events that no fault was made of
+ * @events_lost: Events that were lost before they could be read
+ * @inv_commands: Commands of INVALIDATE requests
+ * @inv_calls: Arrays of commands
  *
- * Written by the worker under the request queue's mutex (@rebuilds: under
- * &vhost_iommu.lock), read without.
+ * Written by the worker under the request queue's mutex (@events to
+ * @events_lost: the event queue's; @rebuilds, @inv_commands and @inv_calls:
+ * under &vhost_iommu.lock), read without.
  */
 struct vhost_iommu_counters {
 	u64 requests[VHOST_IOMMU_STATS_NR_TYPES];
@@ -173,6 +267,31 @@ struct vhost_iommu_counters {
 	u64 poll_hits;
 	u64 ring_errors;
 	u64 rebuilds;
+	u64 events;
+	u64 events_dropped;
+	u64 events_lost;
+	u64 inv_commands;
+	u64 inv_calls;
+};
+
+/**
+ * struct vhost_iommu_pending - An INVALIDATE request that others may join
+ * @head: Its buffer
+ * @status: Its outcome
+ * @nr_tail: Number of @tail
+ * @tail: Where the reply goes
+ * @begin: When it was taken from the ring in ns, if somebody wants to know
+ * @domain: Its domain, while invalidations are carried out
+ * @req: The request
+ */
+struct vhost_iommu_pending {
+	unsigned int head;
+	u8 status;
+	u8 nr_tail;
+	struct iovec tail[VHOST_IOMMU_TAIL_LEN];
+	u64 begin;
+	const struct vhost_iommu_domain *domain;
+	struct vhost_iommu_req req;
 };
 
 /**
@@ -184,12 +303,19 @@ struct vhost_iommu_counters {
  * @ring_dead: The request queue could not be read; covered by its mutex
  * @nr_heads: Number of @heads in use; covered by the request queue's mutex
  * @heads: Requests that are done but not yet published; likewise
+ * @nr_pending: Number of @pending in use; likewise
+ * @pending: Invalidations that are carried out together; likewise
+ * @events_dead: The event queue could not be read; covered by its mutex
  * @count: Counters
  * @lock: Covers all that follows. Serializes requests with the ioctls that
  *        change endpoints, and the use of the scratch area.
- * @rules: Configuration, and features that the driver accepted
+ * @rules: Configuration, and features that the driver accepted. Changed only
+ *         while the rings are stopped, so a ring's mutex is enough to read it.
  * @bypass: What config.bypass says
  * @host: iommufd
+ * @nests: vIOMMUs
+ * @inv: Invalidations of TLBs that are being merged
+ * @cmds: Commands that are being put together
  * @domains: By domain ID
  * @nr_domains: Number of @domains
  * @endpoints: By endpoint ID
@@ -213,12 +339,18 @@ struct vhost_iommu {
 	bool ring_dead;
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
+	unsigned int nr_pending;
+	struct vhost_iommu_pending pending[VHOST_IOMMU_BATCH];
+	bool events_dead;
 	struct vhost_iommu_counters count;
 
 	struct mutex lock;	/* domains, endpoints and all else below */
 	struct vhost_iommu_rules rules;
 	bool bypass;
 	struct vhost_iommu_host host;
+	struct vhost_iommu_nest *nests[VHOST_IOMMU_MAX_VIOMMUS];
+	struct vhost_iommu_inv inv[VHOST_IOMMU_BATCH];
+	struct vhost_iommu_cmds cmds;
 	struct xarray domains;
 	unsigned int nr_domains;
 	struct xarray endpoints;
@@ -236,10 +368,15 @@ struct vhost_iommu {
 
 /* iommu_ring.c */
 void vhost_iommu_handle_kick(struct vhost_work *work);
+void vhost_iommu_ring_error(struct vhost_iommu *viommu,
+			    struct vhost_virtqueue *vq);
+int vhost_iommu_bad_chain(struct vhost_iommu *viommu,
+			  struct vhost_virtqueue *vq);
 
 /* iommu_domain.c */
 struct vhost_iommu_domain *
-vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id, bool bypass);
+vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id,
+		       enum vhost_iommu_domain_kind kind);
 void vhost_iommu_domain_release(struct vhost_iommu *viommu,
 				struct vhost_iommu_domain *domain, bool host);
 int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
@@ -274,8 +411,29 @@ u32 vhost_iommu_endpoint_state(const struct vhost_iommu_endpoint *ep,
 unsigned int vhost_iommu_endpoints_broken(struct vhost_iommu *viommu);
 u8 vhost_iommu_attach(struct vhost_iommu *viommu,
 		      const struct vhost_iommu_req *req);
+u8 vhost_iommu_attach_table(struct vhost_iommu *viommu,
+			    const struct vhost_iommu_req *req);
 u8 vhost_iommu_detach(struct vhost_iommu *viommu,
 		      const struct vhost_iommu_req *req);
+
+/* iommu_table.c */
+void vhost_iommu_invalidate(struct vhost_iommu *viommu,
+			    struct vhost_iommu_pending *pending,
+			    unsigned int nr);
+
+/* iommu_nest.c */
+struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,
+					       u32 id);
+int vhost_iommu_nest_add(struct vhost_iommu *viommu,
+			 const struct vhost_iommu_add_viommu *args);
+int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id);
+void vhost_iommu_nests_silence(struct vhost_iommu *viommu);
+void vhost_iommu_nests_free(struct vhost_iommu *viommu);
+void vhost_iommu_nest_ended(struct vhost_iommu_nest *nest);
+int vhost_iommu_nests_flush(struct vhost_iommu *viommu);
+void vhost_iommu_events_kick(struct vhost_iommu *viommu);
+void vhost_iommu_handle_event_kick(struct vhost_work *work);
+void vhost_iommu_events_drop(struct vhost_iommu *viommu);
 
 /* iommu_host.c */
 int vhost_iommu_host_set(struct vhost_iommu *viommu,
@@ -284,7 +442,24 @@ void vhost_iommu_host_put(struct vhost_iommu *viommu);
 int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
 				struct file **out);
 int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
-				  struct file *device, u32 dev_id, u32 *hwpt);
+				  struct file *device, u32 dev_id,
+				  struct vhost_iommu_nest *nest, u32 *hwpt);
+int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
+			     struct vhost_iommu_hw *hw, bool *ats);
+int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
+				 const struct vhost_iommu_nest *nest,
+				 u32 dev_id,
+				 const struct vhost_iommu_table *table,
+				 u32 *hwpt);
+int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
+				const struct vhost_iommu_nest *nest,
+				const struct vhost_iommu_cmd *cmds,
+				unsigned int nr);
+int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd);
+void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest);
+int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
+				struct vhost_iommu_nest *nest, void *record,
+				u32 *sequence, bool *lost);
 int vhost_iommu_host_check_hwpt(struct vhost_iommu *viommu, u32 hwpt);
 int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas);
 void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id);

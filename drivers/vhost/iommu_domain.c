@@ -232,15 +232,17 @@ static int vhost_iommu_charge(struct vhost_iommu *viommu,
  * vhost_iommu_domain_get - Find a domain, or make it
  * @viommu: The device
  * @id: Domain ID
- * @bypass: The kind of domain that is asked for
+ * @kind: The kind of domain that is asked for
  *
  * A new domain has no endpoint yet: the caller links one to it or releases it.
+ * One of tables has no table yet either.
  *
- * Return: The domain; -EINVAL if there is one of the other kind; -ENOSPC if
+ * Return: The domain; -EINVAL if there is one of another kind; -ENOSPC if
  * there are too many; -ENOMEM.
  */
 struct vhost_iommu_domain *
-vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id, bool bypass)
+vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id,
+		       enum vhost_iommu_domain_kind kind)
 {
 	struct vhost_iommu_domain *domain;
 	int rc;
@@ -249,7 +251,7 @@ vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id, bool bypass)
 
 	domain = xa_load(&viommu->domains, id);
 	if (domain)
-		return domain->bypass == bypass ? domain : ERR_PTR(-EINVAL);
+		return domain->kind == kind ? domain : ERR_PTR(-EINVAL);
 	if (viommu->nr_domains >= viommu->max_domains)
 		return ERR_PTR(-ENOSPC);
 
@@ -257,7 +259,7 @@ vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id, bool bypass)
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 	domain->id = id;
-	domain->bypass = bypass;
+	domain->kind = kind;
 	vhost_iommu_map_tree_init(&domain->maps);
 	vhost_iommu_tables_init(&domain->tables);
 	domain->resv = RB_ROOT_CACHED;
@@ -308,7 +310,7 @@ void vhost_iommu_domain_release(struct vhost_iommu *viommu,
 /**
  * vhost_iommu_domain_set_device - Make a domain ready for a device
  * @viommu: The device
- * @domain: The domain, not in bypass
+ * @domain: The domain, a paging domain
  *
  * Return: 0; -ENOSPC if its mappings need more page tables than the limit
  * allows; -ENOENT if one of them is not guest RAM to the iommufd; or another
@@ -379,13 +381,37 @@ void vhost_iommu_domain_link(struct vhost_iommu_domain *domain,
 	ep->domain = domain;
 	ep->group->attached++;
 	list_add_tail(&ep->domain_node, &domain->endpoints);
+	if (domain->kind == VHOST_IOMMU_TABLE)
+		domain->nests |= BIT_ULL(ep->nest->index);
 	for (i = 0; i < ep->nr_resv; i++)
 		vhost_iommu_resv_insert(&ep->resv[i], &domain->resv);
+}
+
+/*
+ * TLB entries belong to a nesting parent. Once no endpoint of the domain is on
+ * it any more, the domain's invalidations do not reach them.
+ */
+static void vhost_iommu_domain_left(struct vhost_iommu_domain *domain,
+				    struct vhost_iommu_nest *nest)
+{
+	const struct vhost_iommu_endpoint *ep;
+	bool ended = true;
+
+	domain->nests = 0;
+	list_for_each_entry(ep, &domain->endpoints, domain_node) {
+		domain->nests |= BIT_ULL(ep->nest->index);
+		if (ep->nest->parent == nest->parent)
+			ended = false;
+	}
+	if (ended)
+		vhost_iommu_nest_ended(nest);
 }
 
 /**
  * vhost_iommu_domain_unlink - Take an endpoint out of its domain
  * @ep: The endpoint, in a domain
+ *
+ * When the hardware has followed, vhost_iommu_nests_flush() is due.
  */
 void vhost_iommu_domain_unlink(struct vhost_iommu_endpoint *ep)
 {
@@ -397,6 +423,8 @@ void vhost_iommu_domain_unlink(struct vhost_iommu_endpoint *ep)
 	list_del(&ep->domain_node);
 	ep->group->attached--;
 	ep->domain = NULL;
+	if (domain->kind == VHOST_IOMMU_TABLE)
+		vhost_iommu_domain_left(domain, ep->nest);
 }
 
 static bool vhost_iommu_is_doorbell(const struct vhost_iommu *viommu,
@@ -437,7 +465,7 @@ static int vhost_iommu_check_map(struct vhost_iommu *viommu,
 				 struct vhost_iommu_domain *domain,
 				 const struct vhost_iommu_map *map)
 {
-	if (domain->bypass)
+	if (domain->kind != VHOST_IOMMU_PAGING)
 		return -EINVAL;
 	if (vhost_iommu_map_first(&domain->maps, map->start, map->last))
 		return -EINVAL;
@@ -524,7 +552,7 @@ u8 vhost_iommu_unmap(struct vhost_iommu *viommu,
 	domain = xa_load(&viommu->domains, req->domain);
 	if (!domain)
 		return VIRTIO_IOMMU_S_NOENT;
-	if (domain->bypass)
+	if (domain->kind != VHOST_IOMMU_PAGING)
 		return VIRTIO_IOMMU_S_INVAL;
 	if (vhost_iommu_map_splits(&domain->maps, start, last))
 		return VIRTIO_IOMMU_S_RANGE;

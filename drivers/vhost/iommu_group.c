@@ -8,7 +8,9 @@
  *   attached   a member is in a domain; the others are in the same or in none
  *   bypass     no member is in a domain, and config.bypass is 1
  *   blocked    no member is in a domain, and config.bypass is 0; the devices
- *              are attached to the HWPT of an IOAS that stays empty
+ *              are attached to the HWPT of an IOAS that stays empty or, if they
+ *              can have tables of the guest, to one of a table that reaches
+ *              nothing: that of an IOAS would have no place for their MSIs
  *   broken     the IOMMU refused even that: the devices are detached, which
  *              can't fail and blocks them, until the next reset
  *
@@ -79,11 +81,17 @@ u32 vhost_iommu_endpoint_state(const struct vhost_iommu_endpoint *ep,
 	*domain = vhost_iommu_group_domain(group);
 	if (group->broken)
 		return VHOST_IOMMU_STATE_BROKEN;
-	if (*domain)
-		return (*domain)->bypass ? VHOST_IOMMU_STATE_BYPASS_DOMAIN :
-					   VHOST_IOMMU_STATE_PAGING;
-	return group->bypass ? VHOST_IOMMU_STATE_BYPASS :
-			       VHOST_IOMMU_STATE_BLOCKED;
+	if (!*domain)
+		return group->bypass ? VHOST_IOMMU_STATE_BYPASS :
+				       VHOST_IOMMU_STATE_BLOCKED;
+	switch ((*domain)->kind) {
+	case VHOST_IOMMU_BYPASS:
+		return VHOST_IOMMU_STATE_BYPASS_DOMAIN;
+	case VHOST_IOMMU_TABLE:
+		return VHOST_IOMMU_STATE_TABLE;
+	default:
+		return VHOST_IOMMU_STATE_PAGING;
+	}
 }
 
 static void vhost_iommu_trace_endpoint(const struct vhost_iommu *viommu,
@@ -98,6 +106,16 @@ static void vhost_iommu_trace_endpoint(const struct vhost_iommu *viommu,
 	state = vhost_iommu_endpoint_state(ep, &domain);
 	trace_vhost_iommu_endpoint(viommu, ep->id, state,
 				   domain ? domain->id : 0, rc);
+}
+
+/* The devices are attached to something else, or to nothing */
+static void vhost_iommu_group_drop_table(struct vhost_iommu *viommu,
+					 struct vhost_iommu_group *group)
+{
+	if (group->table_hwpt)
+		vhost_iommu_host_destroy(viommu, group->table_hwpt);
+	group->table_hwpt = 0;
+	group->table_ats = false;
 }
 
 /**
@@ -142,6 +160,7 @@ void vhost_iommu_group_condemn(struct vhost_iommu *viommu,
 		vhost_iommu_host_detach(viommu, ep->file);
 		vhost_iommu_trace_endpoint(viommu, ep, -EIO);
 	}
+	vhost_iommu_group_drop_table(viommu, group);
 }
 
 static void vhost_iommu_group_block(struct vhost_iommu *viommu,
@@ -150,6 +169,8 @@ static void vhost_iommu_group_block(struct vhost_iommu *viommu,
 	group->bypass = false;
 	if (vhost_iommu_group_move(viommu, group, group->blocked_hwpt))
 		vhost_iommu_group_condemn(viommu, group);
+	else
+		vhost_iommu_group_drop_table(viommu, group);
 }
 
 /* No member is in a domain: go where the configuration says */
@@ -164,6 +185,7 @@ static int vhost_iommu_group_idle(struct vhost_iommu *viommu,
 		rc = vhost_iommu_group_move(viommu, group,
 					    vhost_iommu_group_ram(group));
 		if (!rc) {
+			vhost_iommu_group_drop_table(viommu, group);
 			group->bypass = true;
 			return 0;
 		}
@@ -234,7 +256,8 @@ int vhost_iommu_set_bypass(struct vhost_iommu *viommu, bool bypass)
  *
  * VIRTIO 1.3, section 5.13.5: after a device reset no endpoint is attached.
  *
- * Return: 0, or -EIO if an endpoint is broken or could not be put into bypass.
+ * Return: 0, or -EIO if an endpoint is broken or could not be put into bypass,
+ * or the IOMMU's TLBs could not be cleared.
  */
 int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu)
 {
@@ -259,7 +282,7 @@ int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu)
 	}
 	xa_for_each(&viommu->domains, id, domain)
 		vhost_iommu_domain_release(viommu, domain, true);
-	return rc;
+	return vhost_iommu_nests_flush(viommu) ? -EIO : rc;
 }
 
 /**
@@ -367,6 +390,7 @@ vhost_iommu_endpoint_alloc(const struct vhost_iommu_add_endpoint *args)
 	ep->flags = args->flags;
 	ep->dev_id = args->dev_id;
 	ep->ram_hwpt = args->ram_hwpt_id;
+	ep->virt_id = args->virt_id;
 	ep->probe = no_free_ptr(probe);
 	ep->probe_len = args->probe_len;
 	return ep;
@@ -394,16 +418,19 @@ static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 		return -EIO;
 	if (!group->blocked_hwpt) {
 		rc = vhost_iommu_host_attach_first(viommu, ep->file, ep->dev_id,
+						   ep->nest,
 						   &group->blocked_hwpt);
 		if (rc)
 			return rc;
 		pt_id = group->blocked_hwpt;
 	}
-	if (domain && !domain->bypass) {
+	if (domain && domain->kind == VHOST_IOMMU_PAGING) {
 		rc = vhost_iommu_domain_set_device(viommu, domain);
 		if (rc)
 			goto out_detach;
 		pt_id = domain->ioas;
+	} else if (domain && domain->kind == VHOST_IOMMU_TABLE) {
+		pt_id = group->table_hwpt;
 	} else if (domain || (viommu->bypass && ram)) {
 		pt_id = ram;
 	}
@@ -419,6 +446,41 @@ out_detach:
 		group->blocked_hwpt = 0;
 	}
 	return rc == -ENOMEM || rc == -EFAULT || rc == -EPERM ? rc : -EIO;
+}
+
+/* Find the vIOMMU of a device whose endpoint can have tables of the guest */
+static int vhost_iommu_device_nest(struct vhost_iommu *viommu,
+				   struct vhost_iommu_endpoint *ep, u32 id)
+{
+	struct vhost_iommu_nest *nest = vhost_iommu_nest_find(viommu, id);
+	struct vhost_iommu_hw hw;
+	int rc;
+
+	if (!nest)
+		return -ENOENT;
+	rc = vhost_iommu_host_hw_info(viommu, ep->dev_id, &hw, &ep->ats);
+	if (rc)
+		return rc == -ENOMEM || rc == -EFAULT || rc == -EPERM ? rc :
+								       -EIO;
+	if (hw.type != nest->format->hw_type)
+		return -EINVAL;
+	rc = xa_insert(&nest->endpoints, ep->virt_id, ep, GFP_KERNEL_ACCOUNT);
+	if (rc)
+		return rc == -EBUSY ? -EEXIST : rc;
+	/* It is the same for all devices that can be behind it */
+	nest->hw = hw;
+	nest->users++;
+	ep->nest = nest;
+	return 0;
+}
+
+static void vhost_iommu_device_unnest(struct vhost_iommu_endpoint *ep)
+{
+	if (!ep->nest)
+		return;
+	xa_erase(&ep->nest->endpoints, ep->virt_id);
+	ep->nest->users--;
+	ep->nest = NULL;
 }
 
 static int vhost_iommu_device_add(struct vhost_iommu *viommu,
@@ -437,7 +499,20 @@ static int vhost_iommu_device_add(struct vhost_iommu *viommu,
 		if (rc)
 			return rc;
 	}
-	return vhost_iommu_device_join(viommu, group, ep);
+	if (args->flags & VHOST_IOMMU_EP_TABLE) {
+		rc = vhost_iommu_device_nest(viommu, ep, args->viommu_id);
+		if (rc)
+			return rc;
+	}
+	if (vhost_iommu_group_device(group) && group->nest != ep->nest)
+		rc = -EINVAL;
+	else
+		rc = vhost_iommu_device_join(viommu, group, ep);
+	if (rc)
+		vhost_iommu_device_unnest(ep);
+	else
+		group->nest = ep->nest;
+	return rc;
 }
 
 static void vhost_iommu_device_leave(struct vhost_iommu *viommu,
@@ -445,10 +520,13 @@ static void vhost_iommu_device_leave(struct vhost_iommu *viommu,
 				     struct vhost_iommu_endpoint *ep)
 {
 	vhost_iommu_host_detach(viommu, ep->file);
+	vhost_iommu_device_unnest(ep);
 	if (vhost_iommu_group_device(group))
 		return;
+	vhost_iommu_group_drop_table(viommu, group);
 	vhost_iommu_host_destroy(viommu, group->blocked_hwpt);
 	group->blocked_hwpt = 0;
+	group->nest = NULL;
 	group->broken = false;
 }
 
@@ -538,6 +616,7 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id)
 		vhost_iommu_group_idle(viommu, group);
 	if (domain)
 		vhost_iommu_domain_release(viommu, domain, true);
+	vhost_iommu_nests_flush(viommu);
 
 	xa_erase(&viommu->endpoints, id);
 	viommu->nr_endpoints--;
@@ -568,6 +647,7 @@ void vhost_iommu_endpoints_free(struct vhost_iommu *viommu)
 			vhost_iommu_domain_unlink(ep);
 		list_del(&ep->group_node);
 		vhost_iommu_group_put(viommu, ep->group);
+		vhost_iommu_device_unnest(ep);
 		vhost_iommu_endpoint_free(ep);
 		cond_resched();
 	}
@@ -590,33 +670,169 @@ static u8 vhost_iommu_attach_status(int rc)
 	}
 }
 
-/* Move the hardware for an endpoint that is alone in its group's domain */
-static int vhost_iommu_attach_device(struct vhost_iommu *viommu,
-				     struct vhost_iommu_endpoint *ep,
-				     struct vhost_iommu_domain *domain)
+/* What an endpoint is to be attached to */
+struct vhost_iommu_target {
+	enum vhost_iommu_domain_kind kind;
+	u32 domain;
+	const struct vhost_iommu_table *table;
+};
+
+/* Find or make what the devices of a group are attached to in a domain */
+static int vhost_iommu_attach_prepare(struct vhost_iommu *viommu,
+				      struct vhost_iommu_group *group,
+				      struct vhost_iommu_domain *domain,
+				      const struct vhost_iommu_target *target,
+				      u32 *pt_id)
 {
-	struct vhost_iommu_domain *old = ep->domain;
-	struct vhost_iommu_group *group = ep->group;
-	u32 pt_id = vhost_iommu_group_ram(group);
+	struct vhost_iommu_endpoint *device = vhost_iommu_group_device(group);
 	int rc;
 
-	if (!domain->bypass) {
+	switch (target->kind) {
+	case VHOST_IOMMU_PAGING:
 		rc = vhost_iommu_domain_set_device(viommu, domain);
-		if (rc)
-			return rc;
-		pt_id = domain->ioas;
+		*pt_id = domain->ioas;
+		return rc;
+	case VHOST_IOMMU_BYPASS:
+		*pt_id = vhost_iommu_group_ram(group);
+		return 0;
+	default:
+		return vhost_iommu_host_table_alloc(viommu, group->nest,
+						    device->dev_id,
+						    target->table, pt_id);
 	}
+}
+
+/*
+ * Move the hardware for an endpoint that is alone in its group's domain. The
+ * HWPT of the guest's tables that it leaves goes when nothing is attached to it
+ * any more.
+ */
+static int vhost_iommu_attach_device(struct vhost_iommu *viommu,
+				     struct vhost_iommu_endpoint *ep,
+				     struct vhost_iommu_domain *domain,
+				     const struct vhost_iommu_target *target)
+{
+	bool table = target->kind == VHOST_IOMMU_TABLE;
+	struct vhost_iommu_domain *old = ep->domain;
+	struct vhost_iommu_group *group = ep->group;
+	u32 pt_id;
+	int rc;
+
+	rc = vhost_iommu_attach_prepare(viommu, group, domain, target, &pt_id);
+	if (rc)
+		return rc;
 	rc = vhost_iommu_group_move(viommu, group, pt_id);
 	if (!rc) {
+		vhost_iommu_group_drop_table(viommu, group);
+		group->table_hwpt = table ? pt_id : 0;
+		group->table_ats = table && target->table->ats;
 		group->bypass = false;
 		return 0;
 	}
 	if (old)
 		vhost_iommu_domain_unlink(ep);
 	vhost_iommu_group_block(viommu, group);
+	/* It may have been attached all the same, until now */
+	if (table)
+		vhost_iommu_host_destroy(viommu, pt_id);
 	if (old)
 		vhost_iommu_domain_release(viommu, old, true);
 	return rc;
+}
+
+static bool vhost_iommu_same_table(const struct vhost_iommu_domain *domain,
+				   const struct vhost_iommu_group *group,
+				   const struct vhost_iommu_table *table)
+{
+	return domain->format == group->nest->format &&
+	       !memcmp(domain->table.data, table->data, sizeof(table->data));
+}
+
+/*
+ * A domain is all of a kind. Its tables are all the same as well, unless its
+ * only endpoint comes with others: then it is a new one with the old number.
+ */
+static struct vhost_iommu_domain *
+vhost_iommu_attach_domain(struct vhost_iommu *viommu,
+			  struct vhost_iommu_endpoint *ep,
+			  const struct vhost_iommu_target *target)
+{
+	struct vhost_iommu_domain *domain;
+
+	domain = vhost_iommu_domain_get(viommu, target->domain, target->kind);
+	if (IS_ERR(domain) || target->kind != VHOST_IOMMU_TABLE ||
+	    list_empty(&domain->endpoints))
+		return domain;
+	if (!vhost_iommu_same_table(domain, ep->group, target->table) &&
+	    (domain != ep->domain || !list_is_singular(&domain->endpoints)))
+		return ERR_PTR(-EINVAL);
+	return domain;
+}
+
+/* Nothing is to be done for an endpoint that is where it is to be */
+static bool vhost_iommu_is_attached(const struct vhost_iommu_endpoint *ep,
+				    const struct vhost_iommu_domain *domain,
+				    const struct vhost_iommu_target *target)
+{
+	if (domain != ep->domain)
+		return false;
+	return target->kind != VHOST_IOMMU_TABLE ||
+	       (vhost_iommu_same_table(domain, ep->group, target->table) &&
+		ep->group->table_ats == target->table->ats);
+}
+
+static u8 vhost_iommu_attach_to(struct vhost_iommu *viommu,
+				struct vhost_iommu_endpoint *ep,
+				const struct vhost_iommu_target *target)
+{
+	struct vhost_iommu_domain *domain, *old = ep->domain, *current_domain;
+	struct vhost_iommu_group *group = ep->group;
+	bool alone = group->attached == !!old;
+	int rc = 0;
+
+	current_domain = vhost_iommu_group_domain(group);
+	if (!alone && current_domain->id != target->domain)
+		return VIRTIO_IOMMU_S_UNSUPP;
+
+	domain = vhost_iommu_attach_domain(viommu, ep, target);
+	if (IS_ERR(domain))
+		return vhost_iommu_errno_to_status(PTR_ERR(domain));
+	if (vhost_iommu_is_attached(ep, domain, target))
+		return VIRTIO_IOMMU_S_OK;
+	/* The others of the group would be moved, too */
+	if (!alone && target->kind == VHOST_IOMMU_TABLE &&
+	    group->table_ats != target->table->ats)
+		return VIRTIO_IOMMU_S_UNSUPP;
+	if (!vhost_iommu_domain_fits(domain, ep)) {
+		vhost_iommu_domain_release(viommu, domain, true);
+		return VIRTIO_IOMMU_S_UNSUPP;
+	}
+	if (alone && vhost_iommu_group_device(group))
+		rc = vhost_iommu_attach_device(viommu, ep, domain, target);
+	if (rc) {
+		/* That of an endpoint that came back to it is gone already */
+		if (domain != old)
+			vhost_iommu_domain_release(viommu, domain, true);
+		vhost_iommu_nests_flush(viommu);
+		vhost_iommu_trace_endpoint(viommu, ep, rc);
+		return vhost_iommu_attach_status(rc);
+	}
+	if (old)
+		vhost_iommu_domain_unlink(ep);
+	group->bypass = false;
+	if (target->kind == VHOST_IOMMU_TABLE) {
+		domain->format = group->nest->format;
+		memcpy(domain->table.data, target->table->data,
+		       sizeof(domain->table.data));
+	}
+	vhost_iommu_domain_link(domain, ep);
+	if (old)
+		vhost_iommu_domain_release(viommu, old, true);
+	rc = vhost_iommu_nests_flush(viommu);
+	vhost_iommu_trace_endpoint(viommu, ep, rc);
+	/* A table must not find entries of another one in the TLB */
+	return rc && target->kind == VHOST_IOMMU_TABLE ? VIRTIO_IOMMU_S_DEVERR :
+							 VIRTIO_IOMMU_S_OK;
 }
 
 /**
@@ -632,49 +848,63 @@ static int vhost_iommu_attach_device(struct vhost_iommu *viommu,
 u8 vhost_iommu_attach(struct vhost_iommu *viommu,
 		      const struct vhost_iommu_req *req)
 {
-	bool bypass = req->flags & VIRTIO_IOMMU_ATTACH_F_BYPASS;
-	struct vhost_iommu_domain *domain, *old, *current_domain;
+	struct vhost_iommu_target target = {
+		.kind = req->flags & VIRTIO_IOMMU_ATTACH_F_BYPASS ?
+			VHOST_IOMMU_BYPASS : VHOST_IOMMU_PAGING,
+		.domain = req->domain,
+	};
 	struct vhost_iommu_endpoint *ep;
-	struct vhost_iommu_group *group;
-	bool alone;
-	int rc = 0;
 
 	ep = vhost_iommu_endpoint_find(viommu, req->endpoint);
 	if (!ep)
 		return VIRTIO_IOMMU_S_NOENT;
-	group = ep->group;
-	old = ep->domain;
-	if (group->broken)
+	if (ep->group->broken)
 		return VIRTIO_IOMMU_S_DEVERR;
-	if (bypass && !vhost_iommu_group_can_bypass(group))
+	if (target.kind == VHOST_IOMMU_BYPASS &&
+	    !vhost_iommu_group_can_bypass(ep->group))
 		return VIRTIO_IOMMU_S_UNSUPP;
-	alone = group->attached == !!old;
-	current_domain = vhost_iommu_group_domain(group);
-	if (!alone && current_domain->id != req->domain)
-		return VIRTIO_IOMMU_S_UNSUPP;
+	return vhost_iommu_attach_to(viommu, ep, &target);
+}
 
-	domain = vhost_iommu_domain_get(viommu, req->domain, bypass);
-	if (IS_ERR(domain))
-		return vhost_iommu_errno_to_status(PTR_ERR(domain));
-	if (domain == old)
-		return VIRTIO_IOMMU_S_OK;
-	if (!vhost_iommu_domain_fits(domain, ep))
+/**
+ * vhost_iommu_attach_table - Carry out an ATTACH_TABLE request
+ * @viommu: The device
+ * @req: The request, checked by vhost_iommu_req_decode()
+ *
+ * Attaching the only endpoint of a table domain to it with other tables is like
+ * DETACH and ATTACH_TABLE.
+ *
+ * Return: The status for the guest. If the IOMMU refused, the endpoint is in no
+ * domain and blocked; otherwise, if not OK, nothing was changed.
+ */
+u8 vhost_iommu_attach_table(struct vhost_iommu *viommu,
+			    const struct vhost_iommu_req *req)
+{
+	struct vhost_iommu_table table = {};
+	struct vhost_iommu_target target = {
+		.kind = VHOST_IOMMU_TABLE,
+		.domain = req->domain,
+		.table = &table,
+	};
+	const struct vhost_iommu_nest *nest;
+	struct vhost_iommu_endpoint *ep;
+	u8 status;
+
+	ep = vhost_iommu_endpoint_find(viommu, req->endpoint);
+	if (!ep)
+		return VIRTIO_IOMMU_S_NOENT;
+	nest = ep->nest;
+	if (!nest || nest->format->id != req->format)
 		return VIRTIO_IOMMU_S_UNSUPP;
-	if (alone && vhost_iommu_group_device(group))
-		rc = vhost_iommu_attach_device(viommu, ep, domain);
-	if (rc) {
-		vhost_iommu_domain_release(viommu, domain, true);
-		vhost_iommu_trace_endpoint(viommu, ep, rc);
-		return vhost_iommu_attach_status(rc);
-	}
-	if (old)
-		vhost_iommu_domain_unlink(ep);
-	group->bypass = false;
-	vhost_iommu_domain_link(domain, ep);
-	if (old)
-		vhost_iommu_domain_release(viommu, old, true);
-	vhost_iommu_trace_endpoint(viommu, ep, 0);
-	return VIRTIO_IOMMU_S_OK;
+	status = nest->format->table(&nest->hw, req->descriptor, &table);
+	if (status != VIRTIO_IOMMU_S_OK)
+		return status;
+	/* Commands for a cache that is not there would time out */
+	if (table.ats && !ep->ats)
+		return VIRTIO_IOMMU_S_INVAL;
+	if (ep->group->broken || vhost_iommu_nests_flush(viommu))
+		return VIRTIO_IOMMU_S_DEVERR;
+	return vhost_iommu_attach_to(viommu, ep, &target);
 }
 
 /**
@@ -699,13 +929,15 @@ u8 vhost_iommu_detach(struct vhost_iommu *viommu,
 	if (!ep)
 		return VIRTIO_IOMMU_S_NOENT;
 	domain = ep->domain;
-	if (!domain || (domain->id != req->domain && !domain->bypass))
+	if (!domain || (domain->id != req->domain &&
+			domain->kind != VHOST_IOMMU_BYPASS))
 		return VIRTIO_IOMMU_S_INVAL;
 
 	vhost_iommu_domain_unlink(ep);
 	if (!ep->group->attached)
 		vhost_iommu_group_idle(viommu, ep->group);
 	vhost_iommu_domain_release(viommu, domain, true);
+	vhost_iommu_nests_flush(viommu);
 	vhost_iommu_trace_endpoint(viommu, ep, 0);
 	return VIRTIO_IOMMU_S_OK;
 }

@@ -18,6 +18,8 @@
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/jiffies.h>
+#include <linux/magic.h>
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/vfio.h>
@@ -35,6 +37,12 @@
 
 /* A PCI reset makes attaching fail with EBUSY for as long as it lasts */
 #define VHOST_IOMMU_ATTACH_TIMEOUT_MS	100
+
+/* The scratch area begins with a command's argument */
+#define VHOST_IOMMU_ARG_MAX		64
+
+static_assert(VHOST_IOMMU_ARG_MAX + VHOST_IOMMU_CALL_CMDS *
+	      sizeof(struct vhost_iommu_cmd) <= VHOST_IOMMU_SCRATCH_SIZE);
 
 static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
 				unsigned int cmd, const void *arg, size_t len)
@@ -56,6 +64,12 @@ static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
 		rc = -ENOTTY;
 	trace_vhost_iommu_host_cmd(viommu, cmd, rc);
 	return rc;
+}
+
+/* Where data goes that a command's argument points to */
+static void __user *vhost_iommu_host_data(const struct vhost_iommu *viommu)
+{
+	return viommu->host.scratch + VHOST_IOMMU_ARG_MAX;
 }
 
 /* For a command that answers in its argument */
@@ -382,11 +396,148 @@ int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
 	return 0;
 }
 
+static int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
+				       u32 pt_id,
+				       const struct vhost_iommu_format *format,
+				       const struct vhost_iommu_table *table,
+				       u32 *hwpt)
+{
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.dev_id = dev_id,
+		.pt_id = pt_id,
+	};
+	void __user *data = vhost_iommu_host_data(viommu);
+	int rc;
+
+	if (table) {
+		cmd.data_type = format->data_type;
+		cmd.data_len = format->data_len;
+		cmd.data_uptr = (uintptr_t)data;
+		if (copy_to_user(data, table->data, format->data_len))
+			return -EFAULT;
+	}
+	rc = vhost_iommu_host_query(viommu, viommu->host.iommufd,
+				    IOMMU_HWPT_ALLOC, &cmd, sizeof(cmd));
+	if (!rc)
+		*hwpt = cmd.out_hwpt_id;
+	return rc;
+}
+
+/**
+ * vhost_iommu_host_table_alloc - Make an HWPT of tables of the guest
+ * @viommu: The device
+ * @nest: vIOMMU
+ * @dev_id: A device behind it
+ * @table: The tables
+ * @hwpt: ID of the HWPT
+ *
+ * Return: 0 or the errno of IOMMU_HWPT_ALLOC.
+ */
+int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
+				 const struct vhost_iommu_nest *nest,
+				 u32 dev_id,
+				 const struct vhost_iommu_table *table,
+				 u32 *hwpt)
+{
+	struct vhost_iommu_table full = *table;
+
+	if (table->ats && nest->format->set_ats)
+		nest->format->set_ats(&full);
+	return vhost_iommu_host_hwpt_alloc(viommu, dev_id, nest->id,
+					   nest->format, &full, hwpt);
+}
+
+/**
+ * vhost_iommu_host_hw_info - Ask what the IOMMU of a device is
+ * @viommu: The device
+ * @dev_id: A device that is bound to the iommufd
+ * @hw: What formats have to know of the IOMMU
+ * @ats: The device can cache translations
+ *
+ * The VMM may write to the answer before it is read. The host checks all that
+ * is made of it.
+ *
+ * Return: 0 or the errno of IOMMU_GET_HW_INFO.
+ */
+int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
+			     struct vhost_iommu_hw *hw, bool *ats)
+{
+	struct iommu_hw_info_arm_smmuv3 arm = {};
+	void __user *data = vhost_iommu_host_data(viommu);
+	struct iommu_hw_info cmd = {
+		.size = sizeof(cmd),
+		.dev_id = dev_id,
+		.data_len = sizeof(arm),
+		.data_uptr = (uintptr_t)data,
+	};
+	int rc;
+
+	memset(hw, 0, sizeof(*hw));
+	rc = vhost_iommu_host_query(viommu, viommu->host.iommufd,
+				    IOMMU_GET_HW_INFO, &cmd, sizeof(cmd));
+	if (rc)
+		return rc;
+	hw->type = cmd.out_data_type;
+	*ats = !(cmd.out_capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+	if (hw->type != IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+		return 0;
+	if (copy_from_user(&arm, data, sizeof(arm)))
+		return -EFAULT;
+	hw->flags = arm.flags;
+	static_assert(sizeof(hw->idr) == sizeof(arm.idr));
+	memcpy(hw->idr, arm.idr, sizeof(hw->idr));
+	return 0;
+}
+
+/**
+ * vhost_iommu_host_invalidate - Hand commands over to the physical IOMMU
+ * @viommu: The device
+ * @nest: vIOMMU
+ * @cmds: Commands
+ * @nr: Their number, at most VHOST_IOMMU_CALL_CMDS
+ *
+ * When this returns 0, the hardware has carried them out: the host waits for
+ * it.
+ *
+ * Return: 0; -ETIMEDOUT if the hardware did not answer; or another errno of
+ * IOMMU_HWPT_INVALIDATE. After an error any of the commands may have been
+ * carried out.
+ */
+int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
+				const struct vhost_iommu_nest *nest,
+				const struct vhost_iommu_cmd *cmds,
+				unsigned int nr)
+{
+	const struct vhost_iommu_format *format = nest->format;
+	void __user *data = vhost_iommu_host_data(viommu);
+	struct iommu_hwpt_invalidate cmd = {
+		.size = sizeof(cmd),
+		.hwpt_id = nest->id,
+		.data_uptr = (uintptr_t)data,
+		.data_type = format->inv_type,
+		.entry_len = sizeof(*cmds),
+		.entry_num = nr,
+	};
+	int rc = 0, times;
+
+	if (copy_to_user(data, cmds, nr * sizeof(*cmds)))
+		rc = -EFAULT;
+	times = format->repeat && format->repeat(&nest->hw) ? 2 : 1;
+	while (!rc && times--)
+		rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_HWPT_INVALIDATE,
+					     &cmd, sizeof(cmd));
+	if (rc)
+		viommu->host.errors++;
+	return rc;
+}
+
 /**
  * vhost_iommu_host_attach_first - Block the first device of a group
  * @viommu: The device
  * @device: VFIO device, in any state of attachment
  * @dev_id: Its ID in the iommufd
+ * @nest: Its vIOMMU, or NULL
  * @hwpt: ID of the HWPT that blocks the group from now on
  *
  * Nothing exported tells which iommufd a device is bound to; IDs are looked up
@@ -397,34 +548,39 @@ int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
  * device is detached.
  */
 int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
-				  struct file *device, u32 dev_id, u32 *hwpt)
+				  struct file *device, u32 dev_id,
+				  struct vhost_iommu_nest *nest, u32 *hwpt)
 {
-	struct iommu_hwpt_alloc cmd = {
-		.size = sizeof(cmd),
-		.dev_id = dev_id,
-		.pt_id = viommu->host.blocked_ioas,
-	};
+	u32 id;
 	int rc;
 
-	rc = vhost_iommu_host_query(viommu, viommu->host.iommufd,
-				    IOMMU_HWPT_ALLOC, &cmd, sizeof(cmd));
+	if (nest)
+		rc = vhost_iommu_host_table_alloc(viommu, nest, dev_id,
+						  &nest->format->blocked, &id);
+	else
+		rc = vhost_iommu_host_hwpt_alloc(viommu, dev_id,
+						 viommu->host.blocked_ioas,
+						 NULL, NULL, &id);
+	/* There is no such vIOMMU, or it is one of another physical IOMMU */
+	if (nest && (rc == -ENOENT || rc == -EINVAL || rc == -EOPNOTSUPP))
+		return -EINVAL;
 	if (rc)
 		return vhost_iommu_host_errno(viommu, rc);
 
-	rc = vhost_iommu_host_attach(viommu, device, cmd.out_hwpt_id);
+	rc = vhost_iommu_host_attach(viommu, device, id);
 	if (rc) {
 		vhost_iommu_host_detach(viommu, device);
-		vhost_iommu_host_destroy(viommu, cmd.out_hwpt_id);
+		vhost_iommu_host_destroy(viommu, id);
 		return rc == -ENOENT ? -EXDEV :
 				       vhost_iommu_host_errno(viommu, rc);
 	}
 
-	rc = vhost_iommu_host_try_destroy(viommu, cmd.out_hwpt_id);
+	rc = vhost_iommu_host_try_destroy(viommu, id);
 	if (rc != -EBUSY) {
 		vhost_iommu_host_detach(viommu, device);
 		return rc ? vhost_iommu_host_errno(viommu, rc) : -EXDEV;
 	}
-	*hwpt = cmd.out_hwpt_id;
+	*hwpt = id;
 	return 0;
 }
 
@@ -534,4 +690,103 @@ int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 	if (rc)
 		viommu->host.errors++;
 	return rc;
+}
+
+static void vhost_iommu_host_hook(struct file *file, wait_queue_head_t *head,
+				  poll_table *table)
+{
+	struct vhost_iommu_nest *nest = container_of(table,
+						     struct vhost_iommu_nest,
+						     table);
+
+	nest->head = head;
+	add_wait_queue(head, &nest->wait);
+}
+
+/**
+ * vhost_iommu_host_get_events - Take over an event queue
+ * @nest: Its vIOMMU; &vhost_iommu_nest.wait is set up
+ * @fd: The event queue
+ *
+ * Event queues wake their waiters without saying what for, which vhost's own
+ * polling ignores; hence a waiter of our own. What kind of file it is can only
+ * be told by its name, which no process can choose.
+ *
+ * Return: 0, -EBADF or -EBADFD.
+ */
+int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd)
+{
+	struct file *file __free(fput) = fget(fd);
+
+	if (!file)
+		return -EBADF;
+	if (file_inode(file)->i_sb->s_magic != ANON_INODE_FS_MAGIC ||
+	    strcmp(file->f_path.dentry->d_name.name,
+		   "[iommufd-viommu-event]") ||
+	    !(file->f_mode & FMODE_READ) || !file->f_op->read ||
+	    !file_can_poll(file))
+		return -EBADFD;
+
+	init_poll_funcptr(&nest->table, vhost_iommu_host_hook);
+	vfs_poll(file, &nest->table);
+	if (!nest->head)
+		return -EBADFD;
+	nest->file = no_free_ptr(file);
+	return 0;
+}
+
+/**
+ * vhost_iommu_host_put_events - Let go of an event queue
+ * @nest: Its vIOMMU; may have none
+ *
+ * Makes no command. &vhost_iommu_nest.wait is not called any more, but the work
+ * may be queued or running.
+ */
+void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest)
+{
+	if (!nest->file)
+		return;
+	remove_wait_queue(nest->head, &nest->wait);
+	nest->head = NULL;
+	fput(nest->file);
+	nest->file = NULL;
+}
+
+/**
+ * vhost_iommu_host_read_event - Read an event, if there is one
+ * @viommu: The device
+ * @nest: vIOMMU with an event queue
+ * @record: The event, &vhost_iommu_format.event_len bytes
+ * @sequence: Its number
+ * @lost: There is no record: all events up to @sequence were lost
+ *
+ * Does not wait.
+ *
+ * Return: 1, 0 if there is no event, or a negative errno.
+ */
+int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
+				struct vhost_iommu_nest *nest, void *record,
+				u32 *sequence, bool *lost)
+{
+	void __user *scratch = viommu->host.scratch;
+	struct iommufd_vevent_header header;
+	u32 len = nest->format->event_len;
+	ssize_t got;
+	loff_t pos = 0;
+
+	lockdep_assert_held(&viommu->lock);
+
+	if (!nest->file)
+		return 0;
+	got = nest->file->f_op->read(nest->file, scratch, sizeof(header) + len,
+				     &pos);
+	if (got <= 0)
+		return got;
+	if (copy_from_user(&header, scratch, sizeof(header)))
+		return -EFAULT;
+	*sequence = header.sequence & INT_MAX;
+	*lost = got < (ssize_t)(sizeof(header) + len);
+	if (!*lost && copy_from_user(record, scratch + sizeof(header), len))
+		return -EFAULT;
+	return 1;
 }

@@ -20,9 +20,16 @@
 /* Stopping the device waits for the poll; vhost stores any timeout */
 #define VHOST_IOMMU_POLL_MAX_US		10000
 
-static void vhost_iommu_ring_error(struct vhost_iommu *viommu,
-				   struct vhost_virtqueue *vq)
+/**
+ * vhost_iommu_ring_error - Tell the VMM that a ring can't be read or written
+ * @viommu: The device
+ * @vq: The ring
+ */
+void vhost_iommu_ring_error(struct vhost_iommu *viommu,
+			    struct vhost_virtqueue *vq)
 {
+	lockdep_assert_held(&vq->mutex);
+
 	viommu->count.ring_errors++;
 	if (vq->error_ctx)
 		eventfd_signal(vq->error_ctx);
@@ -66,6 +73,8 @@ static u8 vhost_iommu_execute(struct vhost_iommu *viommu,
 		return vhost_iommu_map(viommu, req);
 	case VIRTIO_IOMMU_T_UNMAP:
 		return vhost_iommu_unmap(viommu, req);
+	case VIRTIO_IOMMU_T_ATTACH_TABLE:
+		return vhost_iommu_attach_table(viommu, req);
 	default:
 		/* PROBE is carried out while its reply is written */
 		return VIRTIO_IOMMU_S_OK;
@@ -93,21 +102,14 @@ static int vhost_iommu_reply(struct vhost_iommu *viommu,
 
 /* Returns the status that was written, or an errno if there is none */
 static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
-				 struct vhost_virtqueue *vq, const void *buf,
-				 size_t len, struct iov_iter *to,
-				 struct vhost_iommu_req *req)
+				 struct vhost_virtqueue *vq,
+				 const struct vhost_iommu_req *req, u8 status,
+				 struct iov_iter *to)
 {
-	u8 status;
 	int rc;
 
 	guard(mutex)(&viommu->lock);
 
-	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
-				    iov_iter_count(to), req);
-	viommu->count.requests[req->type]++;
-	if (rc < 0)
-		return rc;
-	status = rc;
 	if (status == VIRTIO_IOMMU_S_OK)
 		status = vhost_iommu_execute(viommu, req);
 	rc = vhost_iommu_reply(viommu, req, to, &status);
@@ -116,43 +118,6 @@ static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
 		return rc;
 	}
 	return status;
-}
-
-/* Returns the used length */
-static u32 vhost_iommu_handle_request(struct vhost_iommu *viommu,
-				      struct vhost_virtqueue *vq,
-				      unsigned int out, unsigned int in)
-{
-	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
-	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
-	struct vhost_iommu_req req = {};
-	struct iov_iter from, to;
-	u32 used = 0;
-	size_t len;
-	int rc;
-
-	len = iov_length(vq->iov, out);
-	iov_iter_init(&from, ITER_SOURCE, vq->iov, out, len);
-	len = min(len, sizeof(buf));
-	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
-		      iov_length(vq->iov + out, in));
-
-	if (copy_from_iter(buf, len, &from) == len) {
-		rc = vhost_iommu_carry_out(viommu, vq, buf, len, &to, &req);
-	} else {
-		vhost_iommu_ring_error(viommu, vq);
-		rc = -EFAULT;
-	}
-	if (rc < 0) {
-		viommu->count.no_status++;
-	} else {
-		viommu->count.status[rc]++;
-		used = req.tail + VHOST_IOMMU_TAIL_LEN;
-	}
-	if (begin)
-		trace_vhost_iommu_request(viommu, &req, max(rc, -1), used,
-					  ktime_get_ns() - begin);
-	return used;
 }
 
 /* The one place where replies become visible: one index update per batch */
@@ -182,12 +147,137 @@ static void vhost_iommu_done(struct vhost_iommu *viommu,
 		vhost_iommu_publish(viommu, vq);
 }
 
+/* @rc is a status, or an errno if the buffer is returned as it came */
+static void vhost_iommu_finish(struct vhost_iommu *viommu,
+			       struct vhost_virtqueue *vq, unsigned int head,
+			       const struct vhost_iommu_req *req, int rc,
+			       u64 begin)
+{
+	u32 used = 0;
+
+	if (rc < 0) {
+		viommu->count.no_status++;
+	} else {
+		viommu->count.status[rc]++;
+		used = req->tail + VHOST_IOMMU_TAIL_LEN;
+	}
+	if (begin)
+		trace_vhost_iommu_request(viommu, req, max(rc, -1), used,
+					  ktime_get_ns() - begin);
+	vhost_iommu_done(viommu, vq, head, used);
+}
+
+/* Carry out the invalidations that have been put off, and answer them */
+static void vhost_iommu_flush(struct vhost_iommu *viommu,
+			      struct vhost_virtqueue *vq)
+{
+	unsigned int i, nr = viommu->nr_pending;
+
+	if (!nr)
+		return;
+	viommu->nr_pending = 0;
+	scoped_guard(mutex, &viommu->lock)
+		vhost_iommu_invalidate(viommu, viommu->pending, nr);
+
+	for (i = 0; i < nr; i++) {
+		struct vhost_iommu_pending *p = &viommu->pending[i];
+		int rc = p->status;
+		struct iov_iter to;
+
+		iov_iter_init(&to, ITER_DEST, p->tail, p->nr_tail,
+			      VHOST_IOMMU_TAIL_LEN);
+		if (vhost_iommu_reply(viommu, &p->req, &to, &p->status)) {
+			vhost_iommu_ring_error(viommu, vq);
+			rc = -EFAULT;
+		}
+		vhost_iommu_finish(viommu, vq, p->head, &p->req, rc, p->begin);
+	}
+}
+
 /*
- * vhost_get_vq_desc() failed. If it was the chain, return it empty and go on:
- * the guest waits for it. If it was the ring, there is nothing to return.
+ * Put an invalidation off until the run of them ends: those that come behind
+ * may share its wait for the hardware. The iovecs of the ring are used again by
+ * then.
  */
-static void vhost_iommu_skip_chain(struct vhost_iommu *viommu,
-				   struct vhost_virtqueue *vq)
+static void vhost_iommu_put_off(struct vhost_iommu *viommu,
+				struct vhost_virtqueue *vq, unsigned int head,
+				const struct vhost_iommu_req *req,
+				const struct iovec *in, u64 begin)
+{
+	struct vhost_iommu_pending *p = &viommu->pending[viommu->nr_pending++];
+	size_t left = VHOST_IOMMU_TAIL_LEN;
+
+	p->head = head;
+	p->req = *req;
+	p->begin = begin;
+	p->nr_tail = 0;
+	for (; left; in++) {
+		struct iovec *tail = &p->tail[p->nr_tail];
+
+		if (!in->iov_len)
+			continue;
+		tail->iov_base = in->iov_base;
+		tail->iov_len = min(in->iov_len, left);
+		left -= tail->iov_len;
+		p->nr_tail++;
+	}
+	if (viommu->nr_pending == VHOST_IOMMU_BATCH)
+		vhost_iommu_flush(viommu, vq);
+}
+
+static void vhost_iommu_handle_request(struct vhost_iommu *viommu,
+				       struct vhost_virtqueue *vq,
+				       unsigned int head, unsigned int out,
+				       unsigned int in)
+{
+	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
+	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
+	struct iov_iter from, to;
+	struct vhost_iommu_req req;
+	size_t len;
+	int rc;
+
+	len = iov_length(vq->iov, out);
+	iov_iter_init(&from, ITER_SOURCE, vq->iov, out, len);
+	len = min(len, sizeof(buf));
+	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
+		      iov_length(vq->iov + out, in));
+
+	if (copy_from_iter(buf, len, &from) != len) {
+		vhost_iommu_flush(viommu, vq);
+		vhost_iommu_ring_error(viommu, vq);
+		memset(&req, 0, sizeof(req));
+		vhost_iommu_finish(viommu, vq, head, &req, -EFAULT, begin);
+		return;
+	}
+	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
+				    iov_iter_count(&to), &req);
+	viommu->count.requests[req.type]++;
+	if (req.type == VIRTIO_IOMMU_T_INVALIDATE &&
+	    rc == VIRTIO_IOMMU_S_OK) {
+		vhost_iommu_put_off(viommu, vq, head, &req, vq->iov + out,
+				    begin);
+		return;
+	}
+	/* In order, and what is to come may rely on what came before */
+	vhost_iommu_flush(viommu, vq);
+	if (rc >= 0)
+		rc = vhost_iommu_carry_out(viommu, vq, &req, rc, &to);
+	vhost_iommu_finish(viommu, vq, head, &req, rc, begin);
+}
+
+/**
+ * vhost_iommu_bad_chain - Take what vhost_get_vq_desc() could not read
+ * @viommu: The device
+ * @vq: The ring
+ *
+ * If it was the chain, it can be returned empty: the guest waits for it. If it
+ * was the ring, there is nothing to return.
+ *
+ * Return: The buffer, or -EFAULT.
+ */
+int vhost_iommu_bad_chain(struct vhost_iommu *viommu,
+			  struct vhost_virtqueue *vq)
 {
 	unsigned int slot = vq->last_avail_idx & (vq->num - 1);
 	__virtio16 ring_head;
@@ -196,16 +286,26 @@ static void vhost_iommu_skip_chain(struct vhost_iommu *viommu,
 	vhost_iommu_ring_error(viommu, vq);
 	/* The index was read and is plausible exactly if it was taken over */
 	if (vq->avail_idx == vq->last_avail_idx ||
-	    get_user(ring_head, &vq->avail->ring[slot])) {
-		viommu->ring_dead = true;
-		return;
-	}
+	    get_user(ring_head, &vq->avail->ring[slot]))
+		return -EFAULT;
 	head = vhost16_to_cpu(vq, ring_head);
-	if (head >= vq->num) {
+	if (head >= vq->num)
+		return -EFAULT;
+	vq->last_avail_idx++;
+	return head;
+}
+
+static void vhost_iommu_skip_chain(struct vhost_iommu *viommu,
+				   struct vhost_virtqueue *vq)
+{
+	int head;
+
+	vhost_iommu_flush(viommu, vq);
+	head = vhost_iommu_bad_chain(viommu, vq);
+	if (head < 0) {
 		viommu->ring_dead = true;
 		return;
 	}
-	vq->last_avail_idx++;
 	viommu->count.no_status++;
 	vhost_iommu_done(viommu, vq, head, 0);
 }
@@ -239,6 +339,7 @@ static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
 static bool vhost_iommu_ring_wait(struct vhost_iommu *viommu,
 				  struct vhost_virtqueue *vq)
 {
+	vhost_iommu_flush(viommu, vq);
 	vhost_iommu_publish(viommu, vq);
 	if (vhost_iommu_busy_poll(viommu, vq))
 		return true;
@@ -285,10 +386,9 @@ void vhost_iommu_handle_kick(struct vhost_work *work)
 		if (head < 0)
 			vhost_iommu_skip_chain(viommu, vq);
 		else
-			vhost_iommu_done(viommu, vq, head,
-					 vhost_iommu_handle_request(viommu, vq,
-								    out, in));
+			vhost_iommu_handle_request(viommu, vq, head, out, in);
 		nr++;
 	} while (!viommu->ring_dead && !vhost_exceeds_weight(vq, nr, 0));
+	vhost_iommu_flush(viommu, vq);
 	vhost_iommu_publish(viommu, vq);
 }

@@ -14,7 +14,9 @@
 		{ 2, "DETACH" },					\
 		{ 3, "MAP" },						\
 		{ 4, "UNMAP" },						\
-		{ 5, "PROBE" })
+		{ 5, "PROBE" },						\
+		{ 6, "ATTACH_TABLE" },					\
+		{ 7, "INVALIDATE" })
 
 #define show_vhost_iommu_status(status)					\
 	__print_symbolic(status,					\
@@ -35,7 +37,8 @@
 		{ 1, "bypass" },					\
 		{ 2, "paging" },					\
 		{ 3, "bypass-domain" },					\
-		{ 4, "broken" })
+		{ 4, "broken" },					\
+		{ 5, "table" })
 
 /* A request was carried out; its reply is in guest memory, not yet published */
 TRACE_EVENT(vhost_iommu_request,
@@ -75,6 +78,32 @@ TRACE_EVENT(vhost_iommu_request,
 		  __entry->virt_end, __entry->phys_start, __entry->flags,
 		  show_vhost_iommu_status(__entry->status), __entry->used_len,
 		  __entry->latency)
+);
+
+/* An event of the IOMMU was given to the guest */
+TRACE_EVENT(vhost_iommu_event,
+	TP_PROTO(const struct vhost_iommu *viommu, u32 endpoint,
+		 const struct vhost_iommu_event *event),
+	TP_ARGS(viommu, endpoint, event),
+	TP_STRUCT__entry(
+		__field(const void *, viommu)
+		__field(u32, endpoint)
+		__field(u8, reason)
+		__field(u32, flags)
+		__field(u32, pasid)
+		__field(u64, address)
+	),
+	TP_fast_assign(
+		__entry->viommu = viommu;
+		__entry->endpoint = endpoint;
+		__entry->reason = event->reason;
+		__entry->flags = event->flags;
+		__entry->pasid = event->pasid;
+		__entry->address = event->address;
+	),
+	TP_printk("dev=%p endpoint=%u reason=%u flags=%#x pasid=%u address=%#llx",
+		  __entry->viommu, __entry->endpoint, __entry->reason,
+		  __entry->flags, __entry->pasid, __entry->address)
 );
 
 /* An endpoint was added, moved, reset or (as blocked) removed */

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-iommu: vIOMMUs, and the events that come from them
+ *
+ * An event stays in the iommufd until there is a buffer of the guest for it:
+ * the queue there is bounded, and says what it lost. So nothing is done when
+ * the guest has no buffer, until it says that it has one.
+ */
+#include <linux/slab.h>
+
+#include "iommu.h"
+
+#include <trace/events/vhost_iommu.h>
+
+/* Events in one pass of the worker, which has requests to serve, too */
+#define VHOST_IOMMU_EVENT_WEIGHT	64
+
+/**
+ * vhost_iommu_nest_find - Find a vIOMMU
+ * @viommu: The device
+ * @id: ID of the vIOMMU in the iommufd
+ *
+ * Return: The vIOMMU or NULL.
+ */
+struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,
+					       u32 id)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&viommu->lock);
+
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
+		if (viommu->nests[i] && viommu->nests[i]->id == id)
+			return viommu->nests[i];
+	return NULL;
+}
+
+/**
+ * vhost_iommu_nest_ended - A table domain has ended on a vIOMMU's parent
+ * @nest: The vIOMMU
+ *
+ * Its entries are removed by vhost_iommu_nests_flush(), when no device uses its
+ * tables any more.
+ */
+void vhost_iommu_nest_ended(struct vhost_iommu_nest *nest)
+{
+	lockdep_assert_held(&nest->viommu->lock);
+	nest->stale = true;
+}
+
+/**
+ * vhost_iommu_nests_flush - Remove TLB entries of domains that have ended
+ * @viommu: The device
+ *
+ * The guest will use their address space IDs again. If the hardware does not
+ * answer, this is tried again the next time.
+ *
+ * Return: 0, or the errno of vhost_iommu_host_invalidate().
+ */
+int vhost_iommu_nests_flush(struct vhost_iommu *viommu)
+{
+	unsigned int i;
+	int rc = 0, rc2;
+
+	lockdep_assert_held(&viommu->lock);
+
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
+		struct vhost_iommu_nest *nest = viommu->nests[i];
+
+		if (!nest || !nest->stale)
+			continue;
+		rc2 = 0;
+		if (nest->format->flush)
+			rc2 = vhost_iommu_host_invalidate(viommu, nest,
+							  nest->format->flush,
+							  1);
+		if (!rc2)
+			nest->stale = false;
+		rc = rc ?: rc2;
+	}
+	return rc;
+}
+
+/* Read the next event that an endpoint has to do with; false if none is left */
+static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
+				   struct vhost_iommu_nest *nest)
+{
+	u8 record[VHOST_IOMMU_EVENT_MAX_LEN] __aligned(8);
+	struct vhost_iommu_endpoint *ep;
+	u32 sequence;
+	bool lost;
+	int rc;
+
+	guard(mutex)(&viommu->lock);
+
+	rc = vhost_iommu_host_read_event(viommu, nest, record, &sequence,
+					 &lost);
+	if (rc <= 0)
+		return false;
+	/* Numbers run from 0 to INT_MAX */
+	viommu->count.events_lost += (sequence - nest->sequence - !lost) &
+				     INT_MAX;
+	nest->sequence = sequence;
+	if (lost)
+		return true;
+
+	nest->format->event(record, &nest->event);
+	ep = xa_load(&nest->endpoints, nest->event.virt_id);
+	if (!ep) {
+		viommu->count.events_dropped++;
+		return true;
+	}
+	nest->endpoint = ep->id;
+	nest->pending = true;
+	return true;
+}
+
+/* VIRTIO 1.3, section 5.13.6.9; returns the used length */
+static int vhost_iommu_write_event(struct vhost_virtqueue *vq,
+				   const struct vhost_iommu_nest *nest,
+				   unsigned int out, unsigned int in)
+{
+	const struct vhost_iommu_event *event = &nest->event;
+	struct virtio_iommu_fault_pasid fault = {
+		.reason = event->reason,
+		.flags = cpu_to_le32(event->flags),
+		.endpoint = cpu_to_le32(nest->endpoint),
+		.pasid = cpu_to_le32(event->pasid),
+		.address = cpu_to_le64(event->address),
+	};
+	struct iov_iter to;
+
+	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
+		      iov_length(vq->iov + out, in));
+	if (iov_iter_count(&to) < sizeof(fault))
+		return 0;
+	if (copy_to_iter(&fault, sizeof(fault), &to) != sizeof(fault))
+		return -EFAULT;
+	return sizeof(fault);
+}
+
+/* Returns false if there is no buffer, or no queue, for the pending event */
+static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
+				  struct vhost_virtqueue *vq,
+				  struct vhost_iommu_nest *nest)
+{
+	unsigned int out, in;
+	int head, len = 0;
+
+	head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out, &in,
+				 NULL, NULL);
+	if (head == vq->num) {
+		/* From here on the guest's next buffer brings us back */
+		if (!vhost_enable_notify(&viommu->dev, vq))
+			return false;
+		vhost_disable_notify(&viommu->dev, vq);
+		return true;
+	}
+	if (head < 0) {
+		head = vhost_iommu_bad_chain(viommu, vq);
+		if (head < 0) {
+			viommu->events_dead = true;
+			return false;
+		}
+	} else {
+		len = vhost_iommu_write_event(vq, nest, out, in);
+		if (len < 0)
+			vhost_iommu_ring_error(viommu, vq);
+	}
+	if (vhost_add_used(vq, head, max(len, 0)) < 0) {
+		viommu->events_dead = true;
+		vhost_iommu_ring_error(viommu, vq);
+		return false;
+	}
+	/* A buffer that is too short is not the event's fault */
+	if (len) {
+		nest->pending = false;
+		if (len > 0)
+			viommu->count.events++;
+		else
+			viommu->count.events_dropped++;
+		trace_vhost_iommu_event(viommu, nest->endpoint, &nest->event);
+	}
+	return true;
+}
+
+static void vhost_iommu_handle_events(struct vhost_work *work)
+{
+	struct vhost_iommu_nest *nest = container_of(work,
+						     struct vhost_iommu_nest,
+						     work);
+	struct vhost_iommu *viommu = nest->viommu;
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	unsigned int nr = 0;
+	bool more = true;
+	u16 used;
+
+	guard(mutex)(&vq->mutex);
+
+	if (!vhost_vq_get_backend(vq) || viommu->events_dead ||
+	    !vq_meta_prefetch(vq))
+		return;
+
+	used = vq->last_used_idx;
+	vhost_disable_notify(&viommu->dev, vq);
+	while (more && nr++ < VHOST_IOMMU_EVENT_WEIGHT) {
+		if (nest->pending)
+			more = vhost_iommu_put_event(viommu, vq, nest);
+		else
+			more = vhost_iommu_next_event(viommu, nest);
+	}
+	if (vq->last_used_idx != used)
+		vhost_signal(&viommu->dev, vq);
+	if (more)
+		vhost_vq_work_queue(vq, &nest->work);
+}
+
+/*
+ * Called under the iommufd's spinlock, and not always in process context. What
+ * comes while the work runs queues it again, so no event is overlooked.
+ */
+static int vhost_iommu_wake(wait_queue_entry_t *wait, unsigned int mode,
+			    int sync, void *key)
+{
+	struct vhost_iommu_nest *nest = container_of(wait,
+						     struct vhost_iommu_nest,
+						     wait);
+	struct vhost_iommu *viommu = nest->viommu;
+
+	vhost_vq_work_queue(&viommu->vqs[VHOST_IOMMU_VQ_EVENT], &nest->work);
+	return 0;
+}
+
+/**
+ * vhost_iommu_events_kick - Look for events, and for buffers for them
+ * @viommu: The device
+ */
+void vhost_iommu_events_kick(struct vhost_iommu *viommu)
+{
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	unsigned int i;
+
+	guard(mutex)(&viommu->lock);
+
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
+		if (viommu->nests[i] && viommu->nests[i]->file)
+			vhost_vq_work_queue(vq, &viommu->nests[i]->work);
+}
+
+/**
+ * vhost_iommu_handle_event_kick - The guest has put buffers into the event queue
+ * @work: The poll work of the queue
+ *
+ * Context: vhost worker.
+ */
+void vhost_iommu_handle_event_kick(struct vhost_work *work)
+{
+	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
+						  poll.work);
+
+	vhost_iommu_events_kick(container_of(vq->dev, struct vhost_iommu, dev));
+}
+
+/**
+ * vhost_iommu_events_drop - Forget events of before a reset
+ * @viommu: The device, stopped
+ *
+ * Context: ioctl of the owner.
+ */
+void vhost_iommu_events_drop(struct vhost_iommu *viommu)
+{
+	unsigned int i;
+
+	guard(mutex)(&viommu->vqs[VHOST_IOMMU_VQ_EVENT].mutex);
+
+	/* Adding and removing takes the device's mutex, which the caller has */
+	lockdep_assert_held(&viommu->dev.mutex);
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
+		struct vhost_iommu_nest *nest = viommu->nests[i];
+		unsigned int nr = 0;
+
+		if (!nest || !nest->file)
+			continue;
+		do {
+			viommu->count.events_dropped += nest->pending;
+			nest->pending = false;
+			/* As many as come while we look are never left */
+			if (nr++ == U16_MAX)
+				break;
+			cond_resched();
+		} while (vhost_iommu_next_event(viommu, nest));
+	}
+}
+
+/**
+ * vhost_iommu_nest_add - Add a vIOMMU
+ * @viommu: The device
+ * @args: From VHOST_IOMMU_ADD_VIOMMU, size and flags checked
+ *
+ * Context: ioctl of the owner.
+ * Return: 0 or the errno of VHOST_IOMMU_ADD_VIOMMU.
+ */
+int vhost_iommu_nest_add(struct vhost_iommu *viommu,
+			 const struct vhost_iommu_add_viommu *args)
+{
+	struct vhost_iommu_nest *nest __free(kfree) = NULL;
+	const struct vhost_iommu_format *format;
+	unsigned int i;
+	int rc;
+
+	lockdep_assert_held(&viommu->lock);
+
+	if (!viommu->host.iommufd)
+		return -ENXIO;
+	format = vhost_iommu_format_find(args->viommu_type);
+	if (!format)
+		return -EOPNOTSUPP;
+	if (vhost_iommu_nest_find(viommu, args->viommu_id))
+		return -EEXIST;
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS && viommu->nests[i]; i++)
+		;
+	if (i == VHOST_IOMMU_MAX_VIOMMUS)
+		return -ENOSPC;
+	rc = vhost_iommu_host_check_hwpt(viommu, args->parent_hwpt_id);
+	if (rc)
+		return rc;
+
+	nest = kzalloc_obj(*nest, GFP_KERNEL_ACCOUNT);
+	if (!nest)
+		return -ENOMEM;
+	nest->viommu = viommu;
+	nest->index = i;
+	nest->id = args->viommu_id;
+	nest->parent = args->parent_hwpt_id;
+	nest->format = format;
+	nest->sequence = INT_MAX;
+	xa_init_flags(&nest->endpoints, XA_FLAGS_ACCOUNT);
+	vhost_work_init(&nest->work, vhost_iommu_handle_events);
+	init_waitqueue_func_entry(&nest->wait, vhost_iommu_wake);
+	if (args->event_fd != -1) {
+		rc = vhost_iommu_host_get_events(nest, args->event_fd);
+		if (rc)
+			return rc;
+		/* There may be some already */
+		vhost_vq_work_queue(&viommu->vqs[VHOST_IOMMU_VQ_EVENT],
+				    &nest->work);
+	}
+	viommu->nests[i] = no_free_ptr(nest);
+	return 0;
+}
+
+/**
+ * vhost_iommu_nest_remove - Remove a vIOMMU
+ * @viommu: The device
+ * @id: ID of the vIOMMU in the iommufd
+ *
+ * Context: ioctl of the owner; drops the event queue's file reference.
+ * Return: 0, -ENOENT or -EBUSY.
+ */
+int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id)
+{
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_iommu_nest *nest;
+	unsigned int i;
+
+	lockdep_assert_held(&viommu->dev.mutex);
+
+	scoped_guard(mutex, &viommu->lock) {
+		nest = vhost_iommu_nest_find(viommu, id);
+		if (!nest)
+			return -ENOENT;
+		if (nest->users)
+			return -EBUSY;
+		viommu->nests[nest->index] = NULL;
+		/* Another one can do what this one has left to do */
+		for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
+			if (viommu->nests[i] &&
+			    viommu->nests[i]->parent == nest->parent)
+				viommu->nests[i]->stale |= nest->stale;
+	}
+	/* First nothing queues the work any more, then it does not run */
+	vhost_iommu_host_put_events(nest);
+	vhost_dev_flush(&viommu->dev);
+	scoped_guard(mutex, &vq->mutex)
+		viommu->count.events_dropped += nest->pending;
+	xa_destroy(&nest->endpoints);
+	kfree(nest);
+	return 0;
+}
+
+/**
+ * vhost_iommu_nests_silence - Let go of all event queues
+ * @viommu: The device
+ *
+ * For the release of the file: makes no command. Events queue no more work.
+ */
+void vhost_iommu_nests_silence(struct vhost_iommu *viommu)
+{
+	unsigned int i;
+
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
+		if (viommu->nests[i])
+			vhost_iommu_host_put_events(viommu->nests[i]);
+}
+
+/**
+ * vhost_iommu_nests_free - Free all vIOMMUs
+ * @viommu: The device, without endpoints or worker, and silenced
+ */
+void vhost_iommu_nests_free(struct vhost_iommu *viommu)
+{
+	unsigned int i;
+
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
+		if (!viommu->nests[i])
+			continue;
+		xa_destroy(&viommu->nests[i]->endpoints);
+		kfree(viommu->nests[i]);
+		viommu->nests[i] = NULL;
+	}
+}

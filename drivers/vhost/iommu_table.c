@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-iommu: tables of the guest: invalidation
+ *
+ * A run of INVALIDATE requests is carried out together, in three phases:
+ * context descriptors, TLBs, caches of endpoints. The host waits for the
+ * hardware at the end of each array of commands and nowhere else, and a TLB
+ * that is emptied before the context descriptor was re-read may be filled from
+ * the old one again: so a phase begins when the one before it has ended.
+ *
+ * TLB entries are tagged by the nesting parent, so TLB commands go once to each
+ * parent; the other phases to each endpoint's own vIOMMU.
+ */
+#include <linux/bitops.h>
+
+#include "iommu.h"
+
+/**
+ * enum vhost_iommu_phase - Kind of caches
+ * @VHOST_IOMMU_PHASE_CONTEXT: Context descriptors
+ * @VHOST_IOMMU_PHASE_TLB: TLBs
+ * @VHOST_IOMMU_PHASE_DEVICE: Caches of endpoints
+ */
+enum vhost_iommu_phase {
+	VHOST_IOMMU_PHASE_CONTEXT,
+	VHOST_IOMMU_PHASE_TLB,
+	VHOST_IOMMU_PHASE_DEVICE,
+	VHOST_IOMMU_NR_PHASES,
+};
+
+static u8 vhost_iommu_inv_check(struct vhost_iommu *viommu,
+				struct vhost_iommu_pending *p)
+{
+	unsigned long nests;
+	unsigned int i;
+
+	p->domain = xa_load(&viommu->domains, p->req.domain);
+	if (!p->domain)
+		return VIRTIO_IOMMU_S_NOENT;
+	if (p->domain->kind != VHOST_IOMMU_TABLE)
+		return VIRTIO_IOMMU_S_INVAL;
+	nests = p->domain->nests;
+	for_each_set_bit(i, &nests, VHOST_IOMMU_MAX_VIOMMUS) {
+		const struct vhost_iommu_nest *nest = viommu->nests[i];
+		u8 status = nest->format->check(&nest->hw, &p->req);
+
+		if (status != VIRTIO_IOMMU_S_OK)
+			return status;
+	}
+	return VIRTIO_IOMMU_S_OK;
+}
+
+/* Hand over full arrays, or all that is left */
+static int vhost_iommu_inv_issue(struct vhost_iommu *viommu,
+				 const struct vhost_iommu_nest *nest, bool all)
+{
+	struct vhost_iommu_cmds *cmds = &viommu->cmds;
+	unsigned int nr;
+	int rc = 0;
+
+	while (cmds->nr && !rc) {
+		nr = min(cmds->nr, VHOST_IOMMU_CALL_CMDS);
+		if (nr < VHOST_IOMMU_CALL_CMDS && !all)
+			break;
+		viommu->count.inv_commands += nr;
+		viommu->count.inv_calls++;
+		rc = vhost_iommu_host_invalidate(viommu, nest, cmds->cmd, nr);
+		cmds->nr -= nr;
+		memmove(cmds->cmd, cmds->cmd + nr,
+			cmds->nr * sizeof(cmds->cmd[0]));
+	}
+	return rc;
+}
+
+static int vhost_iommu_inv_tlb(struct vhost_iommu *viommu,
+			       const struct vhost_iommu_nest *nest,
+			       unsigned int nr)
+{
+	const struct vhost_iommu_format *format = nest->format;
+	unsigned int i;
+	int rc = 0;
+
+	nr = vhost_iommu_inv_merge(viommu->inv, nr);
+	for (i = 0; i < nr && !rc; i++) {
+		format->tlb_commands(&nest->hw, &viommu->inv[i], &viommu->cmds);
+		rc = vhost_iommu_inv_issue(viommu, nest, false);
+	}
+	return rc;
+}
+
+static int vhost_iommu_inv_endpoints(struct vhost_iommu *viommu,
+				     const struct vhost_iommu_nest *nest,
+				     const struct vhost_iommu_pending *p,
+				     enum vhost_iommu_phase phase)
+{
+	const struct vhost_iommu_format *format = nest->format;
+	struct vhost_iommu_endpoint *ep;
+	int rc = 0;
+
+	list_for_each_entry(ep, &p->domain->endpoints, domain_node) {
+		if (ep->nest != nest)
+			continue;
+		if (phase == VHOST_IOMMU_PHASE_CONTEXT)
+			format->context(&p->req, ep->virt_id, &viommu->cmds);
+		else
+			format->device(&nest->hw, &p->req, ep->virt_id,
+				       ep->group->table_ats, &viommu->cmds);
+		rc = vhost_iommu_inv_issue(viommu, nest, false);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+static bool vhost_iommu_inv_has_phase(const struct vhost_iommu_format *format,
+				      enum vhost_iommu_phase phase)
+{
+	switch (phase) {
+	case VHOST_IOMMU_PHASE_CONTEXT:
+		return format->context;
+	case VHOST_IOMMU_PHASE_TLB:
+		return format->tlb;
+	default:
+		return format->device;
+	}
+}
+
+static bool vhost_iommu_inv_concerns(const struct vhost_iommu_pending *p,
+				     u64 nests, enum vhost_iommu_phase phase)
+{
+	if (p->status != VIRTIO_IOMMU_S_OK || !(p->domain->nests & nests))
+		return false;
+	switch (phase) {
+	case VHOST_IOMMU_PHASE_CONTEXT:
+		return p->req.caches & VIRTIO_IOMMU_INV_C_PASID;
+	case VHOST_IOMMU_PHASE_TLB:
+		return p->req.caches & VIRTIO_IOMMU_INV_C_TLB;
+	default:
+		return true;
+	}
+}
+
+/* One phase of all requests that concern a vIOMMU. An error may be of any */
+static int vhost_iommu_inv_try(struct vhost_iommu *viommu,
+			       const struct vhost_iommu_nest *nest, u64 nests,
+			       struct vhost_iommu_pending *pending,
+			       unsigned int nr, enum vhost_iommu_phase phase)
+{
+	unsigned int i, nr_inv = 0;
+	int rc = 0;
+
+	viommu->cmds.nr = 0;
+	for (i = 0; i < nr && !rc; i++) {
+		struct vhost_iommu_pending *p = &pending[i];
+
+		if (!vhost_iommu_inv_concerns(p, nests, phase))
+			continue;
+		if (phase == VHOST_IOMMU_PHASE_TLB)
+			nest->format->tlb(&p->req, &viommu->inv[nr_inv++]);
+		else
+			rc = vhost_iommu_inv_endpoints(viommu, nest, p, phase);
+	}
+	if (nr_inv)
+		rc = vhost_iommu_inv_tlb(viommu, nest, nr_inv);
+	return rc ?: vhost_iommu_inv_issue(viommu, nest, true);
+}
+
+/*
+ * When the hardware did not answer, none of the requests is known to have been
+ * carried out. Otherwise the host refused a command, but its answer does not
+ * tell which ones it carried out: ask again, one request after the other. It
+ * does no harm to invalidate twice.
+ */
+static void vhost_iommu_inv_phase(struct vhost_iommu *viommu,
+				  const struct vhost_iommu_nest *nest,
+				  u64 nests, struct vhost_iommu_pending *pending,
+				  unsigned int nr, enum vhost_iommu_phase phase)
+{
+	unsigned int i;
+	int rc;
+
+	rc = vhost_iommu_inv_try(viommu, nest, nests, pending, nr, phase);
+	if (!rc)
+		return;
+	for (i = 0; i < nr; i++) {
+		if (!vhost_iommu_inv_concerns(&pending[i], nests, phase))
+			continue;
+		if (rc == -ETIMEDOUT ||
+		    vhost_iommu_inv_try(viommu, nest, nests, &pending[i], 1,
+					phase))
+			pending[i].status = VIRTIO_IOMMU_S_DEVERR;
+	}
+}
+
+/* vIOMMUs with the same parent; 0 if this one is not the first of them */
+static u64 vhost_iommu_siblings(const struct vhost_iommu *viommu,
+				const struct vhost_iommu_nest *nest)
+{
+	u64 mask = 0;
+	unsigned int i;
+
+	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
+		if (!viommu->nests[i] ||
+		    viommu->nests[i]->parent != nest->parent)
+			continue;
+		if (i < nest->index)
+			return 0;
+		mask |= BIT_ULL(i);
+	}
+	return mask;
+}
+
+/**
+ * vhost_iommu_invalidate - Carry out INVALIDATE requests
+ * @viommu: The device
+ * @pending: The requests, each checked by vhost_iommu_req_decode(); gets their
+ *           statuses
+ * @nr: Their number, at most VHOST_IOMMU_BATCH
+ *
+ * A request whose status is OK afterwards is complete: the hardware has said
+ * so.
+ */
+void vhost_iommu_invalidate(struct vhost_iommu *viommu,
+			    struct vhost_iommu_pending *pending,
+			    unsigned int nr)
+{
+	enum vhost_iommu_phase phase;
+	unsigned int i, k;
+	u64 all = 0;
+
+	lockdep_assert_held(&viommu->lock);
+
+	for (i = 0; i < nr; i++) {
+		pending[i].status = vhost_iommu_inv_check(viommu, &pending[i]);
+		if (pending[i].status == VIRTIO_IOMMU_S_OK)
+			all |= pending[i].domain->nests;
+	}
+
+	for (phase = 0; phase < VHOST_IOMMU_NR_PHASES; phase++) {
+		for (k = 0; k < VHOST_IOMMU_MAX_VIOMMUS; k++) {
+			const struct vhost_iommu_nest *nest = viommu->nests[k];
+			u64 nests = BIT_ULL(k);
+
+			if (!nest ||
+			    !vhost_iommu_inv_has_phase(nest->format, phase))
+				continue;
+			if (phase == VHOST_IOMMU_PHASE_TLB)
+				nests = vhost_iommu_siblings(viommu, nest);
+			if (all & nests)
+				vhost_iommu_inv_phase(viommu, nest, nests,
+						      pending, nr, phase);
+		}
+	}
+}
