@@ -301,6 +301,8 @@ struct vhost_iommu_pending {
  * @vq_ptrs: For @dev
  * @configured: SET_CONFIG was called
  * @ring_dead: The request queue could not be read; covered by its mutex
+ * @poll_ns: How long to look for a further request, in ns; likewise
+ * @idle_since: When the ring was last found empty; likewise
  * @nr_heads: Number of @heads in use; covered by the request queue's mutex
  * @heads: Requests that are done but not yet published; likewise
  * @nr_pending: Number of @pending in use; likewise
@@ -337,6 +339,8 @@ struct vhost_iommu {
 	bool configured;
 
 	bool ring_dead;
+	u64 poll_ns;
+	u64 idle_since;
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
 	unsigned int nr_pending;
@@ -456,6 +460,7 @@ int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 				const struct vhost_iommu_cmd *cmds,
 				unsigned int nr);
 int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd);
+void vhost_iommu_host_unhook_events(struct vhost_iommu_nest *nest);
 void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest);
 int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
 				struct vhost_iommu_nest *nest, void *record,

@@ -736,19 +736,27 @@ int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd)
 }
 
 /**
- * vhost_iommu_host_put_events - Let go of an event queue
+ * vhost_iommu_host_unhook_events - Take no notice of an event queue any more
  * @nest: Its vIOMMU; may have none
  *
- * Makes no command. &vhost_iommu_nest.wait is not called any more, but the work
- * may be queued or running.
+ * &vhost_iommu_nest.wait is not called any more afterwards, but the work may be
+ * queued or running.
+ */
+void vhost_iommu_host_unhook_events(struct vhost_iommu_nest *nest)
+{
+	if (nest->head)
+		remove_wait_queue(nest->head, &nest->wait);
+	nest->head = NULL;
+}
+
+/**
+ * vhost_iommu_host_put_events - Let go of an event queue
+ * @nest: Its vIOMMU; may have none. Is unhooked, and its work does not run.
  */
 void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest)
 {
-	if (!nest->file)
-		return;
-	remove_wait_queue(nest->head, &nest->wait);
-	nest->head = NULL;
-	fput(nest->file);
+	if (nest->file)
+		fput(nest->file);
 	nest->file = NULL;
 }
 

@@ -258,7 +258,12 @@ void vhost_iommu_handle_event_kick(struct vhost_work *work)
 	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
 						  poll.work);
 
-	vhost_iommu_events_kick(container_of(vq->dev, struct vhost_iommu, dev));
+	guard(mutex)(&vq->mutex);
+
+	/* Once the device is stopped, nothing queues work but what it waits for */
+	if (vhost_vq_get_backend(vq))
+		vhost_iommu_events_kick(container_of(vq->dev,
+						     struct vhost_iommu, dev));
 }
 
 /**
@@ -379,8 +384,9 @@ int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id)
 				viommu->nests[i]->stale |= nest->stale;
 	}
 	/* First nothing queues the work any more, then it does not run */
-	vhost_iommu_host_put_events(nest);
+	vhost_iommu_host_unhook_events(nest);
 	vhost_dev_flush(&viommu->dev);
+	vhost_iommu_host_put_events(nest);
 	scoped_guard(mutex, &vq->mutex)
 		viommu->count.events_dropped += nest->pending;
 	xa_destroy(&nest->endpoints);
@@ -389,10 +395,10 @@ int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id)
 }
 
 /**
- * vhost_iommu_nests_silence - Let go of all event queues
+ * vhost_iommu_nests_silence - Take no notice of events any more
  * @viommu: The device
  *
- * For the release of the file: makes no command. Events queue no more work.
+ * For the release of the file: events queue no more work.
  */
 void vhost_iommu_nests_silence(struct vhost_iommu *viommu)
 {
@@ -400,12 +406,14 @@ void vhost_iommu_nests_silence(struct vhost_iommu *viommu)
 
 	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
 		if (viommu->nests[i])
-			vhost_iommu_host_put_events(viommu->nests[i]);
+			vhost_iommu_host_unhook_events(viommu->nests[i]);
 }
 
 /**
  * vhost_iommu_nests_free - Free all vIOMMUs
  * @viommu: The device, without endpoints or worker, and silenced
+ *
+ * Makes no command: the owner's address space may be gone.
  */
 void vhost_iommu_nests_free(struct vhost_iommu *viommu)
 {
@@ -414,6 +422,7 @@ void vhost_iommu_nests_free(struct vhost_iommu *viommu)
 	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
 		if (!viommu->nests[i])
 			continue;
+		vhost_iommu_host_put_events(viommu->nests[i]);
 		xa_destroy(&viommu->nests[i]->endpoints);
 		kfree(viommu->nests[i]);
 		viommu->nests[i] = NULL;

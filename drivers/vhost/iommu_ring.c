@@ -20,6 +20,12 @@
 /* Stopping the device waits for the poll; vhost stores any timeout */
 #define VHOST_IOMMU_POLL_MAX_US		10000
 
+/* Where a window of polling begins to grow, and below which it is none */
+#define VHOST_IOMMU_POLL_MIN_NS		(4 * NSEC_PER_USEC)
+
+/* How long the wake-up by a kick may have taken */
+#define VHOST_IOMMU_WAKE_NS		(100 * NSEC_PER_USEC)
+
 /**
  * vhost_iommu_ring_error - Tell the VMM that a ring can't be read or written
  * @viommu: The device
@@ -310,22 +316,58 @@ static void vhost_iommu_skip_chain(struct vhost_iommu *viommu,
 	vhost_iommu_done(viommu, vq, head, 0);
 }
 
+static u64 vhost_iommu_poll_max(const struct vhost_virtqueue *vq)
+{
+	return min(READ_ONCE(vq->busyloop_timeout), VHOST_IOMMU_POLL_MAX_US) *
+	       (u64)NSEC_PER_USEC;
+}
+
+/*
+ * Polling pays when requests come soon after each other, and costs a processor
+ * when they don't. So the window grows when a kick comes so soon that a larger
+ * one, within the VMM's limit, would have met it, and shrinks to nothing when
+ * kicks come later.
+ */
+static void vhost_iommu_poll_adapt(struct vhost_iommu *viommu,
+				   const struct vhost_virtqueue *vq)
+{
+	u64 max = vhost_iommu_poll_max(vq), now = local_clock();
+
+	if (!max) {
+		viommu->poll_ns = 0;
+	} else if (now < viommu->idle_since + max +
+			 VHOST_IOMMU_WAKE_NS) {
+		viommu->poll_ns = clamp(viommu->poll_ns * 2,
+					min(VHOST_IOMMU_POLL_MIN_NS, max), max);
+	} else {
+		viommu->poll_ns /= 2;
+		if (viommu->poll_ns < VHOST_IOMMU_POLL_MIN_NS)
+			viommu->poll_ns = 0;
+	}
+}
+
+/* Somebody else has work to do; a lazy scheduler asks only at the next tick */
+static bool vhost_iommu_should_yield(struct vhost_virtqueue *vq)
+{
+	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY) ||
+	       signal_pending(current) || vhost_vq_has_work(vq);
+}
+
 static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
 				  struct vhost_virtqueue *vq)
 {
-	u32 timeout = min(READ_ONCE(vq->busyloop_timeout),
-			  VHOST_IOMMU_POLL_MAX_US);
-	u64 end;
+	u64 now, end;
 
-	if (!timeout)
-		return false;
-	end = local_clock() + (u64)timeout * NSEC_PER_USEC;
-	while (!need_resched() && !signal_pending(current) &&
-	       !vhost_vq_has_work(vq) && local_clock() < end) {
+	now = local_clock();
+	viommu->idle_since = now;
+	end = now + min(viommu->poll_ns, vhost_iommu_poll_max(vq));
+	for (; now < end; now = local_clock()) {
 		if (!vhost_vq_avail_empty(&viommu->dev, vq)) {
 			viommu->count.poll_hits++;
 			return true;
 		}
+		if (vhost_iommu_should_yield(vq))
+			return false;
 		cpu_relax();
 	}
 	return false;
@@ -374,6 +416,7 @@ void vhost_iommu_handle_kick(struct vhost_work *work)
 		return;
 
 	viommu->count.wakeups++;
+	vhost_iommu_poll_adapt(viommu, vq);
 	vhost_disable_notify(&viommu->dev, vq);
 	do {
 		head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out,
