@@ -2,13 +2,14 @@
 #
 # Without a goal: build vhost_iommu.ko for the kernel whose build tree is KDIR,
 # with KSRC the source of that kernel (distributions' header packages lack
-# drivers/vhost/vhost.h).
+# drivers/vhost/vhost.h). guest-module builds the driver for guests.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KSRC ?= $(firstword $(patsubst %/drivers/vhost/vhost.h,%,$(wildcard \
 	$(KDIR)/drivers/vhost/vhost.h $(KDIR)/source/drivers/vhost/vhost.h)) \
 	$(KDIR))
 MO ?= $(CURDIR)/build/module
+GUEST_MO ?= $(CURDIR)/build/guest-module
 DESTDIR ?=
 UDEVDIR ?= /usr/lib/udev/rules.d
 MODLOADDIR ?= /usr/lib/modules-load.d
@@ -18,6 +19,9 @@ lab := lab/lab
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/vhost MO=$(abspath $(MO)) \
 	 KSRC=$(abspath $(KSRC)) CONFIG_VHOST_IOMMU=m
 
+guest-kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/iommu \
+	       MO=$(abspath $(GUEST_MO)) CONFIG_VIRTIO_IOMMU_TABLE=m
+
 module: have-source	## build the module for the kernel in KDIR, source in KSRC (default goal)
 	@mkdir -p $(MO)
 	+$(kbuild) modules
@@ -26,6 +30,13 @@ install: have-source	## install the module, the udev rule and the modules-load e
 	+$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
 	install -D -m 644 packaging/60-vhost-iommu.rules $(DESTDIR)$(UDEVDIR)/60-vhost-iommu.rules
 	install -D -m 644 packaging/vhost-iommu.conf $(DESTDIR)$(MODLOADDIR)/vhost-iommu.conf
+
+guest-module:		## build the driver for guests whose kernel's build tree is KDIR
+	@mkdir -p $(GUEST_MO)
+	+$(guest-kbuild) modules
+
+guest-install:		## install the driver for guests
+	+$(guest-kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
 
 check:			## all tests: static checks, user-mode Linux, emulated Arm host
 	@$(lab) check
@@ -74,5 +85,6 @@ have-source:
 	echo "  make KDIR=/lib/modules/VERSION/build KSRC=/usr/src/linux-source-VERSION" >&2; \
 	exit 1; }
 
-.PHONY: module install check check-static kunit check-hw check-long demo bench \
-	shell lab-gdb cache-list cache-clean clean help have-source
+.PHONY: module install guest-module guest-install check check-static kunit \
+	check-hw check-long demo bench shell lab-gdb cache-list cache-clean \
+	clean help have-source

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-iommu with tables of the guest: requests
+ *
+ * An unmap can't return before the device has replied, in whatever context it
+ * is made, so all requests are waited for by polling. Any number of processors
+ * can have one in flight. Each waits for a flag on its own stack; whoever gets
+ * the lock takes all replies that are there off the ring and sets the flags of
+ * those that they are for.
+ *
+ * The memory of requests is allocated once. It belongs to the device until the
+ * request is answered, or the device is reset.
+ */
+#include <linux/cleanup.h>
+#include <linux/moduleparam.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "virtio-iommu-table.h"
+
+static unsigned int timeout_ms = 5000;
+module_param(timeout_ms, uint, 0644);
+MODULE_PARM_DESC(timeout_ms,
+		 "Time after which a request that is not answered breaks the device, in milliseconds");
+
+/* How often the clock is looked at while polling */
+#define VTAB_SPINS	128
+
+/**
+ * struct vtab_waiter - Who waits for a request
+ * @done: It is answered; whoever reads this as true can read @status
+ * @status: VIRTIO_IOMMU_S_*
+ */
+struct vtab_waiter {
+	bool done;
+	u8 status;
+};
+
+/**
+ * struct vtab_timer - How long a request has been waited for
+ * @spins: Times that there was nothing
+ * @last: When the clock was last looked at
+ * @waited: Time waited
+ */
+struct vtab_timer {
+	unsigned int spins;
+	u64 last;
+	u64 waited;
+};
+
+/*
+ * A machine that was paused, or a processor that was, finds that much time has
+ * passed in which the device may have been paused, too. No single step counts
+ * for more than a few milliseconds.
+ */
+static bool vtab_expired(struct vtab_timer *timer)
+{
+	u64 now;
+
+	if (++timer->spins % VTAB_SPINS)
+		return false;
+	now = ktime_get_mono_fast_ns();
+	if (timer->last)
+		timer->waited += min(now - timer->last, 10 * NSEC_PER_MSEC);
+	timer->last = now;
+	return timer->waited > (u64)READ_ONCE(timeout_ms) * NSEC_PER_MSEC;
+}
+
+static void vtab_complete(struct vtab_dev *vtab, struct vtab_slot *slot,
+			  unsigned int len)
+{
+	const struct virtio_iommu_req_tail *tail = &slot->tail;
+	struct vtab_waiter *waiter = slot->waiter;
+
+	if (slot->reply)
+		tail = slot->reply + slot->reply_len - sizeof(*tail);
+	if (len == slot->reply_len)
+		waiter->status = tail->status;
+	else
+		waiter->status = len ? VIRTIO_IOMMU_S_DEVERR :
+				       VIRTIO_IOMMU_S_UNSUPP;
+	slot->reply = NULL;
+	vtab->free[vtab->nr_free++] = slot;
+	/* The waiter may return as soon as it reads this */
+	smp_store_release(&waiter->done, true);
+}
+
+/* A device that is broken answers no more: who waited does not any longer */
+static void vtab_reap_locked(struct vtab_dev *vtab)
+{
+	struct vtab_slot *slot;
+	unsigned int len;
+
+	lockdep_assert_held(&vtab->lock);
+	if (vtab->broken)
+		return;
+	while ((slot = virtqueue_get_buf(vtab->req_vq, &len)))
+		vtab_complete(vtab, slot, len);
+}
+
+static void vtab_reap(struct vtab_dev *vtab)
+{
+	unsigned long flags;
+
+	/* If somebody else has it, then that one reaps */
+	if (!spin_trylock_irqsave(&vtab->lock, flags))
+		return;
+	vtab_reap_locked(vtab);
+	spin_unlock_irqrestore(&vtab->lock, flags);
+}
+
+/* Returns false when there is nothing to wait for any more */
+static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
+{
+	if (READ_ONCE(vtab->broken))
+		return false;
+	if (virtqueue_is_broken(vtab->req_vq)) {
+		vtab_break(vtab, "the request queue is broken");
+		return false;
+	}
+	cpu_relax();
+	if (!vtab_expired(timer))
+		return true;
+	vtab_break(vtab, "a request is not answered");
+	return false;
+}
+
+/* Returns 1 if there is no slot for it: all of them are in flight */
+static int vtab_submit(struct vtab_dev *vtab, const void *req, size_t len,
+		       void *reply, size_t reply_len,
+		       struct vtab_waiter *waiter)
+{
+	struct scatterlist out, in, *sgs[] = { &out, &in };
+	struct vtab_slot *slot;
+	bool kick;
+	int rc;
+
+	scoped_guard(spinlock_irqsave, &vtab->lock) {
+		if (!vtab->nr_free)
+			vtab_reap_locked(vtab);
+		if (vtab->broken)
+			return -EIO;
+		if (!vtab->nr_free)
+			return 1;
+		slot = vtab->free[vtab->nr_free - 1];
+		memcpy(slot->req, req, len);
+		slot->reply = reply;
+		slot->reply_len = reply_len;
+		slot->waiter = waiter;
+		sg_init_one(&out, slot->req, len);
+		sg_init_one(&in, reply ?: &slot->tail, reply_len);
+		rc = virtqueue_add_sgs(vtab->req_vq, sgs, 1, 1, slot,
+				       GFP_ATOMIC);
+		if (rc) {
+			slot->reply = NULL;
+			return rc;
+		}
+		vtab->nr_free--;
+		kick = virtqueue_kick_prepare(vtab->req_vq);
+	}
+	/* This makes the processor leave the guest: not with the lock held */
+	if (kick)
+		virtqueue_notify(vtab->req_vq);
+	return 0;
+}
+
+/**
+ * vtab_request - Make a request and wait for the reply
+ * @vtab: The virtio-iommu
+ * @req: The part of it that the device reads, at most VTAB_MAX_REQ bytes
+ * @len: Its length
+ * @reply: Buffer from kmalloc() for a reply that ends with a tail, or NULL if
+ *         there is nothing but the tail. If an error is returned, the caller
+ *         has lost it.
+ * @reply_len: Size of the reply, with the tail
+ *
+ * Can be called in any context. A device that does not answer in time is
+ * broken from then on.
+ *
+ * Return: the reply's status, VIRTIO_IOMMU_S_*, or a negative errno: -EIO if
+ * the device is broken.
+ */
+int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
+		 void *reply, size_t reply_len)
+{
+	struct vtab_waiter waiter = {};
+	struct vtab_timer timer = {};
+	int rc;
+
+	while ((rc = vtab_submit(vtab, req, len, reply, reply_len, &waiter))) {
+		if (rc > 0 && vtab_poll(vtab, &timer))
+			continue;
+		kfree(reply);
+		if (rc == -EIO)
+			vtab_break(vtab, "the request queue is broken");
+		return rc < 0 ? rc : -EIO;
+	}
+
+	for (;;) {
+		vtab_reap(vtab);
+		/* Pairs with vtab_complete() */
+		if (smp_load_acquire(&waiter.done))
+			return waiter.status;
+		if (!vtab_poll(vtab, &timer))
+			return -EIO;
+	}
+}
+
+/**
+ * vtab_break - Give the device up
+ * @vtab: The virtio-iommu
+ * @why: What the matter is
+ *
+ * What the device was asked to forget it may still use: the endpoints' DMA is
+ * stopped before anybody is told, and page tables are kept from now on. As this
+ * takes the lock, nobody looks at a waiter afterwards.
+ */
+void vtab_break(struct vtab_dev *vtab, const char *why)
+{
+	scoped_guard(spinlock_irqsave, &vtab->lock) {
+		if (vtab->broken)
+			return;
+		vtab_stop_dma(vtab);
+		WRITE_ONCE(vtab->keep, true);
+		WRITE_ONCE(vtab->broken, true);
+	}
+	dev_err(&vtab->vdev->dev,
+		"%s: the device is broken, DMA behind it is stopped, memory that it may use is kept\n",
+		why);
+}
+
+/**
+ * vtab_ring_init - Allocate memory for requests
+ * @vtab: The virtio-iommu, with its request queue
+ *
+ * Return: 0 or a negative errno.
+ */
+int vtab_ring_init(struct vtab_dev *vtab)
+{
+	/* A request takes two descriptors, see vtab_validate() */
+	unsigned int i, nr = min(vtab->req_vq->num_free / 2, VTAB_MAX_SLOTS);
+
+	if (!nr)
+		return -EINVAL;
+	vtab->slots = kzalloc_objs(*vtab->slots, nr);
+	vtab->free = kzalloc_objs(*vtab->free, nr);
+	if (!vtab->slots || !vtab->free) {
+		vtab_ring_free(vtab);
+		return -ENOMEM;
+	}
+	for (i = 0; i < nr; i++)
+		vtab->free[i] = &vtab->slots[i];
+	vtab->nr_slots = nr;
+	vtab->nr_free = nr;
+	return 0;
+}
+
+/**
+ * vtab_ring_free - Free memory for requests
+ * @vtab: The virtio-iommu, which was reset
+ */
+void vtab_ring_free(struct vtab_dev *vtab)
+{
+	unsigned int i;
+
+	for (i = 0; i < vtab->nr_slots; i++)
+		kfree(vtab->slots[i].reply);
+	kfree(vtab->slots);
+	kfree(vtab->free);
+	vtab->slots = NULL;
+	vtab->free = NULL;
+	vtab->nr_slots = 0;
+	vtab->nr_free = 0;
+}

@@ -1,0 +1,812 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio-iommu with tables of the guest
+ *
+ * A driver for virtio-iommu devices that take page tables (ATTACH_TABLE) in
+ * place of mappings: the physical IOMMU walks the tables that are made here.
+ * See Documentation/userspace-api/virtio-iommu-table.rst.
+ */
+#include <linux/cleanup.h>
+#include <linux/module.h>
+#include <linux/of.h>
+#include <linux/of_iommu.h>
+#include <linux/pci.h>
+#include <linux/pci-ats.h>
+#include <linux/ratelimit.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_ring.h>
+
+#include "virtio-iommu-table.h"
+
+#define VTAB_MAX_PROBE_SIZE	SZ_1M
+
+static DEFINE_MUTEX(vtab_devices_lock);
+static LIST_HEAD(vtab_devices);
+
+static int vtab_send_attach(struct vtab_endpoint *ep,
+			    const struct vtab_table *table, bool ats)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct virtio_iommu_req_attach_table_arm req;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < fwspec->num_ids; i++) {
+		vtab_arm_make_attach(table->id, fwspec->ids[i], table->ste, ats,
+				     &req);
+		status = vtab_request(ep->vtab, &req,
+				      offsetof(typeof(req), tail), NULL,
+				      sizeof(req.tail));
+		if (status < 0)
+			return status;
+		/* It was unplugged: that is blocked enough */
+		if (status == VIRTIO_IOMMU_S_NOENT &&
+		    table == &ep->vtab->blocked)
+			continue;
+		if (status != VIRTIO_IOMMU_S_OK)
+			return vtab_errno(status);
+	}
+	return 0;
+}
+
+static void vtab_set_ats(struct vtab_endpoint *ep, bool on)
+{
+	struct pci_dev *pdev;
+
+	if (on == ep->ats_on)
+		return;
+	pdev = to_pci_dev(ep->dev);
+	if (!on)
+		pci_disable_ats(pdev);
+	ep->ats_on = on && !pci_enable_ats(pdev, __ffs(ep->caps.pgsizes));
+}
+
+static int vtab_attach_locked(struct vtab_endpoint *ep,
+			      const struct vtab_table *table,
+			      struct vtab_domain *dom)
+{
+	bool ats = dom && ep->ats, had_ats = ep->ats_on;
+	int rc, undo = 0;
+
+	lockdep_assert_held(&ep->vtab->mutex);
+	if (dom) {
+		WRITE_ONCE(dom->nr_endpoints, dom->nr_endpoints + 1);
+		/* Pairs with vtab_is_live() */
+		smp_mb();
+	}
+
+	if (!ats)
+		vtab_set_ats(ep, false);
+	rc = vtab_send_attach(ep, table, ats);
+	if (rc) {
+		if (ep->table)
+			undo = vtab_send_attach(ep, ep->table, had_ats);
+		vtab_set_ats(ep, had_ats);
+		if (!undo && dom)
+			WRITE_ONCE(dom->nr_endpoints, dom->nr_endpoints - 1);
+		/* Nobody knows which of them it is in: neither is ever freed */
+		if (undo && !READ_ONCE(ep->vtab->broken))
+			dev_err(ep->dev,
+				"virtio-iommu: can be attached neither to the new nor to the old domain\n");
+		return rc;
+	}
+	vtab_set_ats(ep, ats);
+
+	if (ep->domain)
+		WRITE_ONCE(ep->domain->nr_endpoints,
+			   ep->domain->nr_endpoints - 1);
+	ep->table = table;
+	ep->domain = dom;
+	return 0;
+}
+
+static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
+		       struct vtab_domain *dom)
+{
+	guard(mutex)(&ep->vtab->mutex);
+	if (ep->vtab->stopped && table != &ep->vtab->blocked)
+		return -EBUSY;
+	return vtab_attach_locked(ep, table, dom);
+}
+
+/**
+ * vtab_attach_paging - Attach a device to a paging domain
+ * @domain: The domain
+ * @dev: The device
+ * @old: What it is attached to
+ *
+ * Return: 0 or a negative errno: -EINVAL if they don't go together.
+ */
+int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
+		       struct iommu_domain *old)
+{
+	struct vtab_domain *dom = to_vtab_domain(domain);
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+
+	if (!vtab_domain_fits(dom, ep))
+		return -EINVAL;
+	return vtab_attach(ep, &dom->table, dom);
+}
+
+static int vtab_attach_identity(struct iommu_domain *domain, struct device *dev,
+				struct iommu_domain *old)
+{
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+
+	return vtab_attach(ep, &ep->vtab->identity, NULL);
+}
+
+static int vtab_attach_blocked(struct iommu_domain *domain, struct device *dev,
+			       struct iommu_domain *old)
+{
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+
+	return vtab_attach(ep, &ep->vtab->blocked, NULL);
+}
+
+static struct iommu_domain vtab_identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &(const struct iommu_domain_ops) {
+		.attach_dev = vtab_attach_identity,
+	},
+};
+
+static struct iommu_domain vtab_blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &(const struct iommu_domain_ops) {
+		.attach_dev = vtab_attach_blocked,
+	},
+};
+
+/**
+ * vtab_stop_dma - Stop the DMA of all endpoints that are PCI devices
+ * @vtab: The virtio-iommu
+ */
+void vtab_stop_dma(struct vtab_dev *vtab)
+{
+	struct vtab_endpoint *ep;
+
+	lockdep_assert_held(&vtab->lock);
+	list_for_each_entry(ep, &vtab->endpoints, entry)
+		if (dev_is_pci(ep->dev))
+			pci_clear_master(to_pci_dev(ep->dev));
+}
+
+static void vtab_release(struct kref *kref)
+{
+	struct vtab_dev *vtab = container_of(kref, struct vtab_dev, kref);
+
+	ida_destroy(&vtab->domain_ids);
+	xa_destroy(&vtab->ids);
+	kfree(vtab);
+}
+
+/**
+ * vtab_put - Drop a reference
+ * @vtab: The virtio-iommu
+ */
+void vtab_put(struct vtab_dev *vtab)
+{
+	kref_put(&vtab->kref, vtab_release);
+}
+
+/* Returns the properties of an endpoint, for kfree(), or an ERR_PTR() */
+static void *vtab_send_probe(struct vtab_dev *vtab, struct device *dev, u32 id)
+{
+	struct virtio_iommu_req_probe req = {
+		.head.type = VIRTIO_IOMMU_T_PROBE,
+		.endpoint = cpu_to_le32(id),
+	};
+	size_t len = vtab->probe_size + sizeof(struct virtio_iommu_req_tail);
+	void *reply = kzalloc(len, GFP_KERNEL);
+	int status;
+
+	if (!reply)
+		return ERR_PTR(-ENOMEM);
+	status = vtab_request(vtab, &req, sizeof(req), reply, len);
+	if (status < 0)
+		return ERR_PTR(status);
+	if (status == VIRTIO_IOMMU_S_OK)
+		return reply;
+	kfree(reply);
+	dev_err(dev, "virtio-iommu: PROBE failed, status %d\n", status);
+	return ERR_PTR(-ENODEV);
+}
+
+static int vtab_parse_regions(struct vtab_endpoint *ep, const void *props)
+{
+	const struct virtio_iommu_probe_property *prop;
+	unsigned int nr = 0, nr_msi = 0;
+	size_t offset = 0;
+
+	while ((prop = vtab_next_property(props, ep->vtab->probe_size,
+					  &offset))) {
+		if ((le16_to_cpu(prop->type) & VIRTIO_IOMMU_PROBE_T_MASK) !=
+		    VIRTIO_IOMMU_PROBE_T_RESV_MEM)
+			continue;
+		if (vtab_parse_resv(prop, &ep->resv[nr]))
+			return -EINVAL;
+		nr_msi += ep->resv[nr++].msi;
+	}
+	return nr_msi > 1 ? -EINVAL : 0;
+}
+
+/* What PROBE said, as an endpoint. Properties that are not known are ignored. */
+static struct vtab_endpoint *vtab_parse_probe(struct vtab_dev *vtab,
+					      struct device *dev,
+					      const void *props)
+{
+	const struct virtio_iommu_probe_property *prop, *arm = NULL;
+	const char *lacks = "the virtio-iommu tells nothing of its SMMU";
+	struct vtab_endpoint *ep __free(kfree) = NULL;
+	unsigned int nr_resv = 0;
+	size_t offset = 0;
+
+	while ((prop = vtab_next_property(props, vtab->probe_size, &offset))) {
+		if (IS_ERR(prop)) {
+			dev_err(dev, "virtio-iommu: PROBE returned a property that is too long\n");
+			return ERR_PTR(-ENODEV);
+		}
+		switch (le16_to_cpu(prop->type) & VIRTIO_IOMMU_PROBE_T_MASK) {
+		case VIRTIO_IOMMU_PROBE_T_RESV_MEM:
+			nr_resv++;
+			break;
+		case VIRTIO_IOMMU_PROBE_T_ARM_SMMUV3:
+			arm = prop;
+			break;
+		}
+	}
+
+	ep = kzalloc_flex(*ep, resv, nr_resv);
+	if (!ep)
+		return ERR_PTR(-ENOMEM);
+	ep->nr_resv = nr_resv;
+	ep->dev = dev;
+	ep->vtab = vtab;
+	if (arm)
+		lacks = vtab_arm_parse_idr(arm, vtab->pgsizes, PAGE_SIZE,
+					   &ep->caps);
+	if (lacks) {
+		dev_err(dev, "virtio-iommu: can't use page tables: %s\n",
+			lacks);
+		return ERR_PTR(-ENODEV);
+	}
+	if (vtab_parse_regions(ep, props)) {
+		dev_err(dev, "virtio-iommu: PROBE returned reserved regions that make no sense\n");
+		return ERR_PTR(-ENODEV);
+	}
+	return no_free_ptr(ep);
+}
+
+static struct vtab_dev *vtab_find(const struct iommu_fwspec *fwspec)
+{
+	struct vtab_dev *vtab;
+
+	guard(mutex)(&vtab_devices_lock);
+	list_for_each_entry(vtab, &vtab_devices, entry)
+		if (dev_fwnode(vtab->vdev->dev.parent) == fwspec->iommu_fwnode)
+			return vtab;
+	return NULL;
+}
+
+static void vtab_del_endpoint(struct vtab_endpoint *ep)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct vtab_dev *vtab = ep->vtab;
+	unsigned int i;
+
+	guard(mutex)(&vtab->mutex);
+	for (i = 0; i < fwspec->num_ids; i++)
+		xa_cmpxchg(&vtab->ids, fwspec->ids[i], ep, NULL, GFP_KERNEL);
+	guard(spinlock_irq)(&vtab->lock);
+	list_del(&ep->entry);
+}
+
+static int vtab_add_endpoint(struct vtab_endpoint *ep)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct vtab_dev *vtab = ep->vtab;
+	unsigned int i;
+	int rc = 0;
+
+	scoped_guard(mutex, &vtab->mutex) {
+		scoped_guard(spinlock_irq, &vtab->lock)
+			list_add(&ep->entry, &vtab->endpoints);
+		/* Devices behind a bridge may have an ID in common */
+		for (i = 0; i < fwspec->num_ids && !rc; i++) {
+			rc = xa_insert(&vtab->ids, fwspec->ids[i], ep,
+				       GFP_KERNEL);
+			if (rc == -EBUSY)
+				rc = 0;
+		}
+	}
+	if (rc)
+		vtab_del_endpoint(ep);
+	return rc;
+}
+
+static struct iommu_device *vtab_probe_device(struct device *dev)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+	struct vtab_endpoint *ep;
+	struct vtab_dev *vtab;
+	void *props;
+	int rc;
+
+	if (!fwspec || !fwspec->num_ids)
+		return ERR_PTR(-ENODEV);
+	vtab = vtab_find(fwspec);
+	if (!vtab)
+		return ERR_PTR(-ENODEV);
+
+	/* An endpoint with several IDs has the properties of the first */
+	props = vtab_send_probe(vtab, dev, fwspec->ids[0]);
+	if (IS_ERR(props))
+		return ERR_CAST(props);
+	ep = vtab_parse_probe(vtab, dev, props);
+	kfree(props);
+	if (IS_ERR(ep))
+		return ERR_CAST(ep);
+
+	ratelimit_state_init(&ep->faults, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	ep->ats = ep->caps.ats && dev_is_pci(dev) &&
+		  !pci_prepare_ats(to_pci_dev(dev), __ffs(ep->caps.pgsizes));
+	rc = vtab_add_endpoint(ep);
+	if (rc) {
+		kfree(ep);
+		return ERR_PTR(rc);
+	}
+	dev_iommu_priv_set(dev, ep);
+
+	/*
+	 * So that the endpoint is shut down, and its memory unmapped, before
+	 * the virtio-iommu. Not possible for a bridge that both are behind.
+	 */
+	device_link_add(dev, &vtab->vdev->dev, DL_FLAG_STATELESS);
+	return &vtab->iommu;
+}
+
+/* The endpoint is blocked already, see release_domain */
+static void vtab_release_device(struct device *dev)
+{
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+
+	device_link_remove(dev, &ep->vtab->vdev->dev);
+	vtab_del_endpoint(ep);
+	kfree(ep);
+}
+
+static struct iommu_group *vtab_device_group(struct device *dev)
+{
+	return dev_is_pci(dev) ? pci_device_group(dev) :
+				 generic_device_group(dev);
+}
+
+static void vtab_get_resv_regions(struct device *dev, struct list_head *head)
+{
+	const int prot = IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO;
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+	struct iommu_resv_region *region;
+	unsigned int i;
+
+	for (i = 0; i < ep->nr_resv; i++) {
+		const struct vtab_resv *resv = &ep->resv[i];
+
+		region = iommu_alloc_resv_region(resv->start,
+						 resv->last - resv->start + 1,
+						 resv->msi ? prot : 0,
+						 resv->msi ? IOMMU_RESV_MSI :
+						 IOMMU_RESV_RESERVED,
+						 GFP_KERNEL);
+		if (!region)
+			return;
+		list_add_tail(&region->list, head);
+	}
+	if (dev->of_node)
+		of_iommu_get_resv_regions(dev, head);
+}
+
+static int vtab_of_xlate(struct device *dev, const struct of_phandle_args *args)
+{
+	return iommu_fwspec_add_ids(dev, args->args, 1);
+}
+
+static bool vtab_capable(struct device *dev, enum iommu_cap cap)
+{
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+
+	switch (cap) {
+	case IOMMU_CAP_CACHE_COHERENCY:
+	case IOMMU_CAP_DEFERRED_FLUSH:
+	case IOMMU_CAP_NOEXEC:
+		return true;
+	case IOMMU_CAP_PCI_ATS_SUPPORTED:
+		return ep->ats;
+	default:
+		return false;
+	}
+}
+
+static const struct iommu_ops vtab_ops = {
+	.capable		= vtab_capable,
+	.domain_alloc_paging	= vtab_domain_alloc,
+	.probe_device		= vtab_probe_device,
+	.release_device		= vtab_release_device,
+	.device_group		= vtab_device_group,
+	.get_resv_regions	= vtab_get_resv_regions,
+	.of_xlate		= vtab_of_xlate,
+	.identity_domain	= &vtab_identity_domain,
+	.blocked_domain		= &vtab_blocked_domain,
+	.release_domain		= &vtab_blocked_domain,
+	.default_domain_ops	= &vtab_paging_ops,
+	.owner			= THIS_MODULE,
+};
+
+static void vtab_log_fault(struct vtab_dev *vtab, struct vtab_endpoint *ep,
+			   const struct virtio_iommu_fault_pasid *event)
+{
+	struct device *dev = ep ? ep->dev : &vtab->vdev->dev;
+	u32 flags = le32_to_cpu(event->flags);
+	const char *reason = "unknown reason";
+	char address[32] = "", pasid[24] = "";
+
+	if (event->reason == VIRTIO_IOMMU_FAULT_R_DOMAIN)
+		reason = "not attached";
+	else if (event->reason == VIRTIO_IOMMU_FAULT_R_MAPPING)
+		reason = "not mapped or not permitted";
+	if (flags & VIRTIO_IOMMU_FAULT_F_ADDRESS)
+		snprintf(address, sizeof(address), ", address %#llx",
+			 le64_to_cpu(event->address));
+	if (flags & VIRTIO_IOMMU_FAULT_F_PASID)
+		snprintf(pasid, sizeof(pasid), ", PASID %#x",
+			 le32_to_cpu(event->pasid));
+	dev_err(dev, "virtio-iommu: DMA fault: %s%s%s%s%s%s, endpoint %#x\n",
+		reason, address,
+		flags & VIRTIO_IOMMU_FAULT_F_READ ? ", read" : "",
+		flags & VIRTIO_IOMMU_FAULT_F_WRITE ? ", write" : "",
+		flags & VIRTIO_IOMMU_FAULT_F_EXEC ? ", execute" : "",
+		pasid, le32_to_cpu(event->endpoint));
+}
+
+/* Whoever set a fault handler for the domain is asked first */
+static void vtab_fault(struct vtab_dev *vtab,
+		       const struct virtio_iommu_fault_pasid *event)
+{
+	static DEFINE_RATELIMIT_STATE(unknown, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	struct vtab_endpoint *ep = xa_load(&vtab->ids,
+					   le32_to_cpu(event->endpoint));
+	u32 flags = le32_to_cpu(event->flags);
+
+	lockdep_assert_held(&vtab->mutex);
+	if (ep && ep->domain && flags & VIRTIO_IOMMU_FAULT_F_ADDRESS &&
+	    !report_iommu_fault(&ep->domain->domain, ep->dev,
+				le64_to_cpu(event->address),
+				flags & VIRTIO_IOMMU_FAULT_F_WRITE ?
+				IOMMU_FAULT_WRITE : IOMMU_FAULT_READ))
+		return;
+	if (__ratelimit(ep ? &ep->faults : &unknown))
+		vtab_log_fault(vtab, ep, event);
+}
+
+static int vtab_add_event(struct vtab_dev *vtab,
+			  struct virtio_iommu_fault_pasid *event)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, event, sizeof(*event));
+	return virtqueue_add_inbuf(vtab->event_vq, &sg, 1, event, GFP_KERNEL);
+}
+
+/*
+ * A device can fault without end: this is in a thread, and starts anew after
+ * one round of the queue, so that others get their turn.
+ */
+static void vtab_event_work(struct work_struct *work)
+{
+	struct vtab_dev *vtab = container_of(work, struct vtab_dev, event_work);
+	struct virtqueue *vq = vtab->event_vq;
+	struct virtio_iommu_fault_pasid *event;
+	unsigned int i, len;
+
+	guard(mutex)(&vtab->mutex);
+	for (i = 0; i < vtab->nr_events; i++) {
+		event = virtqueue_get_buf(vq, &len);
+		if (!event)
+			break;
+		if (len == sizeof(*event))
+			vtab_fault(vtab, event);
+		/* It fails when the queue is broken; then there is no more */
+		if (vtab_add_event(vtab, event))
+			return;
+	}
+	virtqueue_kick(vq);
+	if (i == vtab->nr_events || !virtqueue_enable_cb(vq))
+		schedule_work(work);
+}
+
+static void vtab_event_callback(struct virtqueue *vq)
+{
+	struct vtab_dev *vtab = vq->vdev->priv;
+
+	virtqueue_disable_cb(vq);
+	schedule_work(&vtab->event_work);
+}
+
+static int vtab_find_vqs(struct vtab_dev *vtab)
+{
+	struct virtqueue_info info[] = {
+		{ "request" },
+		{ "event", vtab_event_callback },
+	};
+	struct virtqueue *vqs[ARRAY_SIZE(info)];
+	int rc;
+
+	rc = virtio_find_vqs(vtab->vdev, ARRAY_SIZE(info), vqs, info, NULL);
+	if (rc)
+		return rc;
+	vtab->req_vq = vqs[0];
+	vtab->event_vq = vqs[1];
+	vtab->nr_events = vtab->event_vq->num_free;
+	vtab->events = kzalloc_objs(*vtab->events, vtab->nr_events);
+	if (!vtab->events)
+		return -ENOMEM;
+	return vtab_ring_init(vtab);
+}
+
+static int vtab_read_config(struct vtab_dev *vtab)
+{
+	struct virtio_device *vdev = vtab->vdev;
+	u32 first = 0, last = U32_MAX;
+
+	vtab->input_last = U64_MAX;
+	virtio_cread_le(vdev, struct virtio_iommu_config, page_size_mask,
+			&vtab->pgsizes);
+	virtio_cread_le(vdev, struct virtio_iommu_config, probe_size,
+			&vtab->probe_size);
+	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_INPUT_RANGE,
+				struct virtio_iommu_config, input_range.start,
+				&vtab->input_first);
+	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_INPUT_RANGE,
+				struct virtio_iommu_config, input_range.end,
+				&vtab->input_last);
+	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
+				struct virtio_iommu_config, domain_range.start,
+				&first);
+	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
+				struct virtio_iommu_config, domain_range.end,
+				&last);
+
+	/* IDs for identity, blocked and at least one paging domain */
+	last = min(last, INT_MAX);
+	if (!vtab->pgsizes || vtab->input_last < vtab->input_first ||
+	    !vtab->probe_size || vtab->probe_size > VTAB_MAX_PROBE_SIZE ||
+	    last < 2 || first > last - 2) {
+		dev_err(&vdev->dev, "the configuration makes no sense\n");
+		return -EINVAL;
+	}
+	vtab->identity.id = first;
+	vtab_arm_make_ste_fixed(true, vtab->identity.ste);
+	vtab->blocked.id = first + 1;
+	vtab_arm_make_ste_fixed(false, vtab->blocked.ste);
+	vtab->first_id = first + 2;
+	vtab->last_id = last;
+	return 0;
+}
+
+/*
+ * The device can't use anything once it is reset. If it isn't, then all memory
+ * that it was given is lost.
+ */
+static void vtab_close(struct vtab_dev *vtab)
+{
+	struct virtio_device *vdev = vtab->vdev;
+
+	disable_work_sync(&vtab->event_work);
+	/* Nothing has a right to make requests any more */
+	scoped_guard(spinlock_irq, &vtab->lock)
+		WRITE_ONCE(vtab->broken, true);
+	virtio_reset_device(vdev);
+	if (vtab->req_vq)
+		vdev->config->del_vqs(vdev);
+	if (vdev->config->get_status(vdev)) {
+		dev_err(&vdev->dev, "can't be reset, memory that it may use is kept\n");
+		return;
+	}
+	vtab_free_kept(vtab);
+	vtab_ring_free(vtab);
+	kfree(vtab->events);
+}
+
+static struct vtab_dev *vtab_alloc(struct virtio_device *vdev)
+{
+	struct vtab_dev *vtab = kzalloc_obj(*vtab);
+
+	if (!vtab)
+		return NULL;
+	vtab->vdev = vdev;
+	kref_init(&vtab->kref);
+	spin_lock_init(&vtab->lock);
+	mutex_init(&vtab->mutex);
+	INIT_LIST_HEAD(&vtab->endpoints);
+	INIT_LIST_HEAD(&vtab->kept_pages);
+	INIT_LIST_HEAD(&vtab->kept_domains);
+	xa_init(&vtab->ids);
+	ida_init(&vtab->domain_ids);
+	INIT_WORK(&vtab->event_work, vtab_event_work);
+	return vtab;
+}
+
+static void vtab_unlist(struct vtab_dev *vtab)
+{
+	guard(mutex)(&vtab_devices_lock);
+	list_del(&vtab->entry);
+}
+
+static int vtab_register(struct vtab_dev *vtab)
+{
+	struct virtio_device *vdev = vtab->vdev;
+	int rc;
+
+	scoped_guard(mutex, &vtab_devices_lock)
+		list_add(&vtab->entry, &vtab_devices);
+	rc = iommu_device_sysfs_add(&vtab->iommu, &vdev->dev, NULL, "%s",
+				    virtio_bus_name(vdev));
+	if (!rc) {
+		rc = iommu_device_register(&vtab->iommu, &vtab_ops,
+					   vdev->dev.parent);
+		if (rc)
+			iommu_device_sysfs_remove(&vtab->iommu);
+	}
+	if (rc)
+		vtab_unlist(vtab);
+	return rc;
+}
+
+static int vtab_probe(struct virtio_device *vdev)
+{
+	struct vtab_dev *vtab;
+	unsigned int i;
+	int rc;
+
+	vtab = vtab_alloc(vdev);
+	if (!vtab)
+		return -ENOMEM;
+	vdev->priv = vtab;
+	rc = vtab_read_config(vtab);
+	if (!rc)
+		rc = vtab_find_vqs(vtab);
+	if (rc)
+		goto out_close;
+
+	virtio_device_ready(vdev);
+	for (i = 0; i < vtab->nr_events && !rc; i++)
+		rc = vtab_add_event(vtab, &vtab->events[i]);
+	if (rc)
+		goto out_close;
+	virtqueue_kick(vtab->event_vq);
+
+	rc = vtab_register(vtab);
+	if (rc)
+		goto out_close;
+	dev_info(&vdev->dev, "page tables, sizes %#llx, input addresses %#llx to %#llx\n",
+		 vtab->pgsizes, vtab->input_first, vtab->input_last);
+	return 0;
+
+out_close:
+	vtab_close(vtab);
+	vtab_put(vtab);
+	return rc;
+}
+
+/*
+ * Its endpoints have a reference to the module: this is for a device that
+ * has none, or goes away by itself.
+ */
+static void vtab_remove(struct virtio_device *vdev)
+{
+	struct vtab_dev *vtab = vdev->priv;
+
+	iommu_device_sysfs_remove(&vtab->iommu);
+	iommu_device_unregister(&vtab->iommu);
+	vtab_unlist(vtab);
+	vtab_close(vtab);
+	vtab_put(vtab);
+}
+
+/*
+ * Endpoints are shut down first, see vtab_probe_device(). Those that still make
+ * DMA, because their drivers don't know about shutting down, are blocked, so
+ * that a kernel that is started next finds its memory as it was. After this
+ * nothing is cached for any domain: what is unmapped needs no request, hence
+ * it does no harm that the ring may be dead from now on. There is no reset,
+ * which might leave the endpoints in bypass; the next kernel makes one.
+ */
+static void vtab_shutdown(struct virtio_device *vdev)
+{
+	struct vtab_dev *vtab = vdev->priv;
+	struct vtab_endpoint *ep;
+
+	disable_work_sync(&vtab->event_work);
+	guard(mutex)(&vtab->mutex);
+	vtab->stopped = true;
+	list_for_each_entry(ep, &vtab->endpoints, entry)
+		vtab_attach_locked(ep, &vtab->blocked, NULL);
+}
+
+static int vtab_freeze(struct virtio_device *vdev)
+{
+	dev_err(&vdev->dev, "can't be suspended\n");
+	return -EOPNOTSUPP;
+}
+
+static void vtab_config_changed(struct virtio_device *vdev)
+{
+	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET)
+		vtab_break(vdev->priv, "it needs a reset");
+}
+
+/*
+ * A device that another driver has looked at keeps the features that this other
+ * one accepted, until it is reset. Without indirect descriptors, a request needs no
+ * memory beyond its own.
+ */
+static int vtab_validate(struct virtio_device *vdev)
+{
+	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1) ||
+	    !virtio_has_feature(vdev, VIRTIO_IOMMU_F_ATTACH_TABLE))
+		return -ENODEV;
+	if (!virtio_has_feature(vdev, VIRTIO_IOMMU_F_PROBE)) {
+		dev_err(&vdev->dev, "tables without PROBE are of no use\n");
+		return -ENODEV;
+	}
+	/* Devices are assigned to it by the firmware */
+	if (!dev_fwnode(vdev->dev.parent)) {
+		dev_err(&vdev->dev, "the firmware does not know of it\n");
+		return -ENODEV;
+	}
+	if (vdev->config->get_status(vdev) &
+	    (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_FAILED)) {
+		virtio_reset_device(vdev);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+		virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
+	}
+	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
+	return vdev->config->finalize_features(vdev);
+}
+
+static const unsigned int vtab_features[] = {
+	VIRTIO_IOMMU_F_ATTACH_TABLE,
+	VIRTIO_IOMMU_F_INPUT_RANGE,
+	VIRTIO_IOMMU_F_DOMAIN_RANGE,
+	VIRTIO_IOMMU_F_PROBE,
+	VIRTIO_IOMMU_F_BYPASS_CONFIG,
+};
+
+static const struct virtio_device_id vtab_ids[] = {
+	{ VIRTIO_ID_IOMMU, VIRTIO_DEV_ANY_ID },
+	{ }
+};
+MODULE_DEVICE_TABLE(virtio, vtab_ids);
+
+static struct virtio_driver vtab_driver = {
+	.driver.name			= KBUILD_MODNAME,
+	.driver.suppress_bind_attrs	= true,
+	.id_table			= vtab_ids,
+	.feature_table			= vtab_features,
+	.feature_table_size		= ARRAY_SIZE(vtab_features),
+	.validate			= vtab_validate,
+	.probe				= vtab_probe,
+	.remove				= vtab_remove,
+	.shutdown			= vtab_shutdown,
+	.freeze				= vtab_freeze,
+	.config_changed			= vtab_config_changed,
+};
+module_virtio_driver(vtab_driver);
+
+MODULE_DESCRIPTION("virtio-iommu with tables of the guest");
+MODULE_LICENSE("GPL");

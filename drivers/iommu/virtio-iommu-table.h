@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * virtio-iommu with tables of the guest: internal interfaces
+ *
+ *   virtio-iommu-table.c        virtio device, endpoints, iommu_ops, faults
+ *   virtio-iommu-table-domain.c paging domains
+ *   virtio-iommu-table-ring.c   requests and how they are waited for
+ *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
+ *
+ * Lock order: the group's mutex, vtab_dev.mutex, vtab_dev.lock. The latter is
+ * taken in any context and held for a few instructions; no request is waited
+ * for with it held.
+ */
+#ifndef _VIRTIO_IOMMU_TABLE_H
+#define _VIRTIO_IOMMU_TABLE_H
+
+#include <linux/idr.h>
+#include <linux/io-pgtable.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/ratelimit_types.h>
+#include <linux/spinlock.h>
+#include <linux/virtio.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "virtio-iommu-table-arm.h"
+
+/* The longest request that is not PROBE, less its tail */
+#define VTAB_MAX_REQ	offsetof(struct virtio_iommu_req_attach_table, tail)
+/* Requests in flight; a ring may have room for less */
+#define VTAB_MAX_SLOTS	128
+
+struct vtab_waiter;
+
+/**
+ * struct vtab_slot - A request while it is in the device's hands
+ * @req: What the device reads
+ * @tail: What it writes, unless there is @reply
+ * @reply: Buffer for a longer reply, or NULL
+ * @reply_len: Length of what the device writes, with the tail
+ * @waiter: Who waits for it; on that one's stack
+ */
+struct vtab_slot {
+	u8 req[VTAB_MAX_REQ];
+	struct virtio_iommu_req_tail tail;
+	void *reply;
+	size_t reply_len;
+	struct vtab_waiter *waiter;
+};
+
+/**
+ * struct vtab_table - What an endpoint can be attached to
+ * @id: Domain ID; one ID never goes with two different tables
+ * @ste: Stream table entry, without ATS
+ */
+struct vtab_table {
+	u32 id;
+	__le64 ste[VTAB_STE_DWORDS];
+};
+
+/**
+ * struct vtab_dev - A virtio-iommu
+ * @iommu: For the IOMMU core
+ * @vdev: For the virtio core
+ * @kref: One reference is the driver's, the others are the domains'
+ * @entry: In the list of all such devices
+ * @req_vq: Request queue
+ * @lock: Protects @req_vq, @slots, @free, @nr_free, @kept_pages; writing to
+ *        @broken and @keep; @endpoints together with @mutex
+ * @slots: Memory for requests, @nr_slots of them
+ * @nr_slots: See @slots
+ * @free: The slots that are not in use, @nr_free of them
+ * @nr_free: See @free
+ * @broken: A request was not answered: no more are made. Never cleared.
+ * @keep: The device may use memory that it was given, nothing is freed
+ * @mutex: Serialises attaching, protects what endpoints are attached to,
+ *         @endpoints together with @lock, @ids, @kept_domains, and @stopped
+ * @endpoints: All endpoints
+ * @ids: Endpoints by ID
+ * @stopped: The machine shuts down, all endpoints are blocked
+ * @kept_pages: Pages of tables that can't be freed while @keep is set
+ * @kept_domains: Domains for which the same is true
+ * @domain_ids: IDs of paging domains in use
+ * @event_vq: Event queue
+ * @event_work: Reads @event_vq
+ * @events: Buffers of @event_vq
+ * @nr_events: Number of these
+ * @pgsizes: page_size_mask
+ * @input_first: First I/O virtual address
+ * @input_last: Last one
+ * @identity: Table that translates nothing
+ * @blocked: Table that lets nothing through
+ * @first_id: First ID for paging domains
+ * @last_id: Last one
+ * @probe_size: Size of the properties in a PROBE reply
+ */
+struct vtab_dev {
+	struct iommu_device iommu;
+	struct virtio_device *vdev;
+	struct kref kref;
+	struct list_head entry;
+
+	struct virtqueue *req_vq;
+	/* For a few instructions, in any context */
+	spinlock_t lock;
+	struct vtab_slot *slots;
+	unsigned int nr_slots;
+	struct vtab_slot **free;
+	unsigned int nr_free;
+	bool broken;
+	bool keep;
+
+	/* While an endpoint is attached, which may take until the timeout */
+	struct mutex mutex;
+	struct list_head endpoints;
+	struct xarray ids;
+	bool stopped;
+	struct list_head kept_pages;
+	struct list_head kept_domains;
+	struct ida domain_ids;
+
+	struct virtqueue *event_vq;
+	struct work_struct event_work;
+	struct virtio_iommu_fault_pasid *events;
+	unsigned int nr_events;
+
+	u64 pgsizes;
+	u64 input_first;
+	u64 input_last;
+	struct vtab_table identity;
+	struct vtab_table blocked;
+	u32 first_id;
+	u32 last_id;
+	u32 probe_size;
+};
+
+/**
+ * struct vtab_domain - A paging domain
+ * @domain: For the IOMMU core
+ * @vtab: The device that it belongs to, of which it holds a reference
+ * @table: What endpoints are attached to
+ * @pgtbl: The page tables
+ * @cd: The context descriptor
+ * @asid: Its ASID, unique among all devices, as their endpoints may well share
+ *        an SMMU and a VMID
+ * @msi: The window for MSIs, which is identity-mapped; all 0 if there is none
+ * @nr_endpoints: Endpoints that are, or are about to be, attached. Written with
+ *                &vtab_dev.mutex held; read without by who wants to know
+ *                whether anything can be cached.
+ * @kept: In &vtab_dev.kept_domains
+ */
+struct vtab_domain {
+	struct iommu_domain domain;
+	struct vtab_dev *vtab;
+	struct vtab_table table;
+	struct io_pgtable_ops *pgtbl;
+	__le64 *cd;
+	u32 asid;
+	struct vtab_resv msi;
+	unsigned int nr_endpoints;
+	struct list_head kept;
+};
+
+/**
+ * struct vtab_endpoint - A device behind a virtio-iommu
+ * @dev: The device. Its endpoint IDs are in its fwspec.
+ * @vtab: The virtio-iommu
+ * @entry: In &vtab_dev.endpoints
+ * @table: What it is attached to, NULL before the first time
+ * @domain: The paging domain that it is attached to, or NULL
+ * @caps: What its SMMU can do
+ * @ats: It has ATS and the SMMU supports it
+ * @ats_on: ATS is enabled
+ * @faults: Limits the messages about faults
+ * @nr_resv: Number of @resv
+ * @resv: Its reserved regions
+ */
+struct vtab_endpoint {
+	struct device *dev;
+	struct vtab_dev *vtab;
+	struct list_head entry;
+	const struct vtab_table *table;
+	struct vtab_domain *domain;
+	struct vtab_arm_caps caps;
+	bool ats;
+	bool ats_on;
+	struct ratelimit_state faults;
+	unsigned int nr_resv;
+	struct vtab_resv resv[] __counted_by(nr_resv);
+};
+
+static inline struct vtab_domain *to_vtab_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct vtab_domain, domain);
+}
+
+/* virtio-iommu-table.c */
+void vtab_stop_dma(struct vtab_dev *vtab);
+void vtab_put(struct vtab_dev *vtab);
+int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
+		       struct iommu_domain *old);
+
+/* virtio-iommu-table-domain.c */
+struct iommu_domain *vtab_domain_alloc(struct device *dev);
+bool vtab_domain_fits(const struct vtab_domain *dom,
+		      const struct vtab_endpoint *ep);
+void vtab_free_kept(struct vtab_dev *vtab);
+extern const struct iommu_domain_ops vtab_paging_ops;
+
+/* virtio-iommu-table-ring.c */
+int vtab_ring_init(struct vtab_dev *vtab);
+void vtab_ring_free(struct vtab_dev *vtab);
+int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
+		 void *reply, size_t reply_len);
+void vtab_break(struct vtab_dev *vtab, const char *why);
+
+#endif /* _VIRTIO_IOMMU_TABLE_H */
