@@ -33,6 +33,8 @@ build_objects()
 	make -C "$ksrc" O="$(tree "$version-$arch-$compiler")" -j"$(nproc)" \
 		"${arguments[@]}" M="$TOP/$dir" MO="$out" KSRC="$ksrc" \
 		CONFIG_VHOST_IOMMU=m CONFIG_VHOST_IOMMU_KUNIT_TEST=m \
+		CONFIG_VIRTIO_IOMMU_TABLE=m \
+		CONFIG_VIRTIO_IOMMU_TABLE_KUNIT_TEST=m \
 		KBUILD_MODPOST_WARN=1 "$@" modules 2>&1 | tee "$log"
 	if grep 'WARNING: modpost:' "$log" |
 	   grep -vE "undefined!|unresolved symbol warnings"; then
@@ -63,10 +65,10 @@ check_exports()
 
 	# What the compiler and macros make up: thunks, the tracer's entry
 	# points, sanitizer calls, names of tracepoints, static calls and types
-	# of module parameters
+	# of module parameters, dev_err() and its relatives
 	undefined=$(nm -u "$2" | awk '{ print $2 }' |
 		sed -E 's/^__(SCK|SCT|tracepoint|traceiter)_+//' |
-		grep -vE '^(__x86_|__fentry__|_mcount|__stack_chk|__this_module|_GLOBAL_OFFSET_TABLE_|__kasan|__asan|__ubsan|__sanitizer|param_ops_)' |
+		grep -vE '^(__x86_|__fentry__|_mcount|__stack_chk|__this_module|_GLOBAL_OFFSET_TABLE_|__kasan|__asan|__ubsan|__sanitizer|param_ops_|_dev_(err|warn|notice|info)$)' |
 		sort -u | comm -23 - <(exported_symbols "$1"))
 	[[ ! $undefined ]] && return 0
 	printf '%s: uses what %s does not export:\n%s\n' "$2" "${1##*/}" \
@@ -88,6 +90,12 @@ check_build()
 	build_objects "$version" "$arch" "$compiler" drivers/vhost \
 		W=1e KCFLAGS=-Wframe-larger-than=1024
 	check_exports "$ksrc" "$out/drivers/vhost/vhost_iommu.o"
+
+	# The guest driver runs on arm64; elsewhere it compiles, as the kernel's
+	# COMPILE_TEST wants it to
+	build_objects "$version" "$arch" "$compiler" drivers/iommu \
+		W=1e KCFLAGS=-Wframe-larger-than=1024
+	check_exports "$ksrc" "$out/drivers/iommu/virtio_iommu_table.o"
 
 	# The mock runs on one kernel, but must not rot
 	[[ $version == "$NEWEST" && -e $MOCK/Kbuild ]] || return 0
@@ -136,12 +144,12 @@ check_sparse()
 	rm -rf "$work"
 	mkdir -p "$work"
 	sparse_program "$work"
-	for dir in drivers/vhost "$MOCK"; do
+	for dir in drivers/vhost drivers/iommu "$MOCK"; do
 		[[ -e $dir/Kbuild ]] || continue
 		build_objects "$version" "$arch" gcc "$dir" C=2 \
 			CHECK="$work/sparse" \
 			CF='-Wsparse-error -D__CHECK_ENDIAN__'
-		grep -qE "/$dir/[a-z_]+\.c( |\$)" "$work/ran" || {
+		grep -qE "/$dir/[a-z_-]+\.c( |\$)" "$work/ran" || {
 			echo "make did not run sparse on $dir"
 			return 1
 		}

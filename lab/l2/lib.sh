@@ -48,12 +48,13 @@ l2_initramfs()
 	local root=$L2_RUN/root
 
 	[[ -e $L2_RUN/initramfs ]] && return 0
-	mkdir -p "$root"/{bin,lib,proc,sys,dev,tmp,etc}
+	mkdir -p "$root"/{bin,lib/modules,proc,sys,dev,tmp,etc}
 	cp "$L2_DIR/guest-init" "$root/init"
 	chmod 755 "$root/init"
 	cp /usr/bin/busybox /usr/bin/netperf /usr/bin/netserver "$root/bin/"
 	cp -L /lib/ld-linux-aarch64.so.1 "$root/lib/"
 	cp -L /lib/aarch64-linux-gnu/lib{c,m}.so.6 "$root/lib/"
+	cp "$L2_DIR/../modules/virtio_iommu_table.ko" "$root/lib/modules/"
 	printf 'root:x:0:0:root:/:/bin/sh\n' >"$root/etc/passwd"
 	printf 'netperf\t12865/tcp\n' >"$root/etc/services"
 	printf '127.0.0.1 localhost\n' >"$root/etc/hosts"

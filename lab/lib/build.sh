@@ -42,7 +42,7 @@ build_tool()
 # stage_modules FLAVOUR STAGE: build and gather what there is
 stage_modules()
 {
-	local flavour=$1 stage=$2
+	local flavour=$1 stage=$2 driver=''
 
 	mkdir -p "$stage/modules" "$stage/bin"
 	build_module drivers/vhost "$flavour" CONFIG_VHOST_IOMMU=m \
@@ -54,6 +54,12 @@ stage_modules()
 		cp "$BUILD/arm64/lab/canwbs"/*.ko "$stage/modules/" ||
 			die "the module for nesting is not where it was built"
 	fi
+	# User-mode Linux has no page tables for the guest driver: its tests only
+	[[ $flavour == uml ]] || driver=m
+	build_module drivers/iommu "$flavour" CONFIG_VIRTIO_IOMMU_TABLE=$driver \
+		CONFIG_VIRTIO_IOMMU_TABLE_KUNIT_TEST=m
+	cp "$BUILD/$flavour/drivers/iommu"/*.ko "$stage/modules/" ||
+		die "the guest driver is not where it was built"
 	if [[ $flavour == uml ]]; then
 		build_module tools/vhost-iommu-test/mock uml
 		cp "$BUILD/uml/tools/vhost-iommu-test/mock"/*.ko "$stage/modules/" ||
