@@ -5,7 +5,7 @@
 BUILD=$TOP/build
 
 # build_module DIR FLAVOUR [VARIABLES...]: build the module of DIR (relative to
-# the clone) for arm64 or uml into build/FLAVOUR/DIR
+# the clone) for arm64, arm64-bench or uml into build/FLAVOUR/DIR
 build_module()
 {
 	local dir=$1 flavour=$2 out kdir arch=()
@@ -13,7 +13,7 @@ build_module()
 	shift 2
 	out=$BUILD/$flavour/$dir
 	case $flavour in
-	arm64)	need_arm64; kdir=$ARM64
+	arm64*)	need_arm64 "$flavour"; kdir=$ARM64
 		arch=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-) ;;
 	uml)	need_uml; kdir=$UML/build; arch=(ARCH=um) ;;
 	esac
@@ -42,22 +42,22 @@ build_tool()
 # stage_modules FLAVOUR STAGE: build and gather what there is
 stage_modules()
 {
-	local flavour=$1 stage=$2 driver=''
+	local flavour=$1 stage=$2 driver='' kunit=(CONFIG_VHOST_IOMMU_KUNIT_TEST=m)
 
-	mkdir -p "$stage/modules" "$stage/bin"
-	build_module drivers/vhost "$flavour" CONFIG_VHOST_IOMMU=m \
-		CONFIG_VHOST_IOMMU_KUNIT_TEST=m
-	cp "$BUILD/$flavour/drivers/vhost"/*.ko "$stage/modules/" ||
-		die "the module is not where it was built"
-	if [[ $flavour == arm64 ]]; then
-		build_module lab/canwbs arm64
-		cp "$BUILD/arm64/lab/canwbs"/*.ko "$stage/modules/" ||
-			die "the module for nesting is not where it was built"
-	fi
+	[[ $flavour == arm64-bench ]] && kunit=()
 	# User-mode Linux has no page tables for the guest driver: its tests only
 	[[ $flavour == uml ]] || driver=m
+	mkdir -p "$stage/modules" "$stage/bin"
+	build_module drivers/vhost "$flavour" CONFIG_VHOST_IOMMU=m "${kunit[@]}"
+	cp "$BUILD/$flavour/drivers/vhost"/*.ko "$stage/modules/" ||
+		die "the module is not where it was built"
+	if [[ $flavour == arm64* ]]; then
+		build_module lab/canwbs "$flavour"
+		cp "$BUILD/$flavour/lab/canwbs"/*.ko "$stage/modules/" ||
+			die "the module for nesting is not where it was built"
+	fi
 	build_module drivers/iommu "$flavour" CONFIG_VIRTIO_IOMMU_TABLE=$driver \
-		CONFIG_VIRTIO_IOMMU_TABLE_KUNIT_TEST=m
+		"${kunit[@]/VHOST_IOMMU_KUNIT/VIRTIO_IOMMU_TABLE_KUNIT}"
 	cp "$BUILD/$flavour/drivers/iommu"/*.ko "$stage/modules/" ||
 		die "the guest driver is not where it was built"
 	if [[ $flavour == uml ]]; then

@@ -6,6 +6,7 @@ RECIPES=$LAB/recipes
 KCONFIG=$LAB/kconfig
 SERIES=$TOP/integration/qemu
 KERNELS=(7.3 7.2)
+: "${LAB_FLAVOUR:=arm64}"
 
 # strip_comments FILE: comments are no input
 strip_comments()
@@ -63,36 +64,54 @@ build_source()
 		-xf "/usr/src/linux-source-$version.tar.xz"
 }
 
-# The kernel that runs as L1 and as L2
+# arm64_fragment FLAVOUR: the configuration of one of the kernels for L1 and L2
+arm64_fragment()
+{
+	strip_comments "$KCONFIG/arm64.config" |
+		if [[ $1 == arm64-bench ]]; then
+			grep -v '^CONFIG_IOMMU_DEBUGFS='
+			strip_comments "$KCONFIG/arm64-bench.config"
+		else
+			cat - <(strip_comments "$KCONFIG/arm64-debug.config")
+		fi
+}
+
+# need_arm64 [FLAVOUR]: the kernel that runs as L1 and as L2, either arm64 or
+# arm64-bench, which has no checks
 need_arm64()
 {
+	local flavour=${1:-$LAB_FLAVOUR} fragment
+
 	need_source 7.3 || return
-	cache_entry arm64 "$(kernel_inputs arm64.config gcc-aarch64-linux-gnu)" \
-		"16 min" build_arm64 "$SOURCE" || return
+	fragment=$(arm64_fragment "$flavour")
+	cache_entry "$flavour" \
+		"$(kernel_inputs gcc-aarch64-linux-gnu <<<"$fragment")" \
+		"16 min" build_arm64 "$SOURCE" "$fragment" || return
 	ARM64=$ENTRY
 }
 
 build_arm64()
 {
-	logged "$LOG" 2050 in_root -b "$2" "$3" "$RECIPES/kernel.sh" \
-		"$1" "$3" "$KCONFIG/arm64.config" \
+	printf '%s\n' "$2" >"$3/fragment"
+	logged "$LOG" 2050 in_root -b "$3" "$4" "$RECIPES/kernel.sh" \
+		"$1" "$4" "$4/fragment" \
 		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- -- Image modules
 }
 
-# kernel_inputs FRAGMENT COMPILER: what a kernel's hash covers
+# kernel_inputs COMPILER: what a kernel's hash covers; its configuration is read
 kernel_inputs()
 {
 	echo "${SOURCE##*/}"
-	echo "$2 $(version_of "$2")"
+	echo "$1 $(version_of "$1")"
 	strip_comments "$RECIPES/kernel.sh"
-	strip_comments "$KCONFIG/$1"
+	cat
 }
 
 # User-mode Linux; its source has one line changed, see uml.sh
 need_uml()
 {
 	need_source 7.3 || return
-	cache_entry uml "$(kernel_inputs uml.config gcc
+	cache_entry uml "$(strip_comments "$KCONFIG/uml.config" | kernel_inputs gcc
 			   strip_comments "$RECIPES/uml.sh")" \
 		"9 min" build_uml "$SOURCE" || return
 	UML=$ENTRY
@@ -198,7 +217,7 @@ need_prepared()
 	[[ -e $KCONFIG/modules-$arch.config ]] || die "no such architecture: $arch (arm64, x86_64)"
 	need_source "$version" || return
 	cache_entry "prepared-$version-$arch-$compiler" "$(
-		kernel_inputs "modules-$arch.config" \
+		strip_comments "$KCONFIG/modules-$arch.config" | kernel_inputs \
 			"$([[ $compiler == clang ]] && echo clang-19 || echo gcc)")" \
 		"1 min" build_prepared "$SOURCE" "$arch" "$compiler" || return
 	PREPARED=$ENTRY

@@ -8,7 +8,7 @@
 
 stage_l1()
 {
-	local stage=$BUILD/arm64/stage
+	local stage=$BUILD/$LAB_FLAVOUR/stage
 
 	need_arm64
 	need_l1root
@@ -17,7 +17,7 @@ stage_l1()
 	cp "$LAB/guest/l1-init" "$stage/init"
 	cp "$LAB/guest/bashrc" "$LAB/guest/welcome" "$stage/"
 	if [[ ! ${LAB_BARE:-} ]]; then
-		stage_modules arm64 "$stage"
+		stage_modules "$LAB_FLAVOUR" "$stage"
 		build_tool arm64 aarch64-linux-gnu-
 		build_tool armhf arm-linux-gnueabihf-
 		if ! { cp "$BUILD/arm64/test-tool/vhost-iommu-test" "$stage/" &&
@@ -33,7 +33,7 @@ stage_l1()
 # What guests (L2) need, beside the rest
 stage_l2()
 {
-	local stage=$BUILD/arm64/stage/l2
+	local stage=$BUILD/$LAB_FLAVOUR/stage/l2
 
 	need_qemu
 	rm -rf "$stage"
