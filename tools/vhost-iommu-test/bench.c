@@ -11,43 +11,14 @@
 #include <getopt.h>
 #include <sched.h>
 
+#include "bench.h"
 #include "suite.h"
 
-#define DOM		1
 #define RING		1024
-#define BASE		0x4000000000ULL
-/*
- * Guest RAM for the mappings: each page is mapped about once, as in a guest.
- * The host memory behind it is the same over and over again.
- */
-#define BIG_GPA		0x100000000ULL
-#define BIG_PIECE	MIB(8)
-#define MAX_SAMPLES	101
 #define OPS_PER_SAMPLE	512
-
-enum mode { MODE_RING, MODE_POLL, MODE_IOCTL, NR_MODES };
 
 static const char *const mode_names[] = {
 	"vhost-iommu", "vhost-iommu, busy polling", "iommufd ioctls",
-};
-
-struct samples {
-	double ns[MAX_SAMPLES];
-	unsigned int n;
-};
-
-struct bench {
-	struct env e;
-	__u32 ioas;
-	__u32 hwpt;
-	FILE *json;
-	unsigned int rows;
-	unsigned int samples;
-	__u64 rand;
-	__u64 pages;
-	unsigned int poll_us;
-	bool ioctls;
-	bool sleep;
 };
 
 /*
@@ -85,38 +56,64 @@ static double quantile(struct samples *s, double q)
 
 static void row(struct bench *b, const char *mode, const char *workload,
 		const char *unit, double median, double low, double high,
-		unsigned int n)
+		const struct samples *s, bool raw)
 {
+	unsigned int i;
+
 	if (!b->json)
 		return;
 	fprintf(b->json, "%s\n  {\"mode\": \"%s\", \"workload\": \"%s\", ",
 		b->rows++ ? "," : "", mode, workload);
 	fprintf(b->json, "\"unit\": \"%s\", \"median\": %.3f, ", unit, median);
-	fprintf(b->json, "\"low\": %.3f, \"high\": %.3f, \"n\": %u}", low, high,
-		n);
+	fprintf(b->json, "\"low\": %.3f, \"high\": %.3f, \"n\": %u", low, high,
+		s->n);
+	for (i = 0; raw && i < s->n; i++)
+		fprintf(b->json, "%s%.1f", i ? ", " : ", \"samples\": [",
+			s->ns[i]);
+	fprintf(b->json, "%s}", raw ? "]" : "");
 }
 
-static double report(struct bench *b, enum mode mode, const char *workload,
-		     struct samples *s)
+/**
+ * bench_report() - Write the rows of a figure
+ * @b: Benchmark
+ * @mode: Who did it
+ * @workload: What was done
+ * @s: Samples, of one request; are sorted
+ *
+ * Return: The median
+ */
+double bench_report(struct bench *b, enum bench_mode mode, const char *workload,
+		    struct samples *s)
 {
 	double med = quantile(s, 0.5), low = quantile(s, 0.1),
 	       high = quantile(s, 0.9);
 
-	row(b, mode_names[mode], workload, "ns", med, low, high, s->n);
+	row(b, mode_names[mode], workload, "ns", med, low, high, s, true);
 	row(b, mode_names[mode], workload, "requests/s", 1e9 / med, 1e9 / high,
-	    1e9 / low, s->n);
+	    1e9 / low, s, false);
 	return med;
 }
 
 /* The page of guest RAM that is mapped at an IOVA */
 static __u64 page_of(struct bench *b, __u64 iova)
 {
-	return BIG_GPA + (iova - BASE) / PAGE % b->pages * PAGE;
+	return BIG_GPA +
+	       (b->first + (iova - BENCH_BASE) / PAGE % b->pages) * PAGE;
 }
 
-/* One batch of MAPs or UNMAPs of a page each */
-static int batch(struct bench *b, enum mode mode, enum batch_op op,
-		 const __u64 *iova, unsigned int n, __u64 *ns)
+/**
+ * bench_batch() - One batch of MAPs or UNMAPs of a page each
+ * @b: Benchmark
+ * @mode: Who does it
+ * @op: What is done
+ * @iova: Where
+ * @n: Number of pages, at most BENCH_BATCH
+ * @ns: The time it took is added here
+ *
+ * Return: The first status that isn't OK, or a negative errno
+ */
+int bench_batch(struct bench *b, enum bench_mode mode, enum batch_op op,
+		const __u64 *iova, unsigned int n, __u64 *ns)
 {
 	struct vmm *v = &b->e.v;
 	unsigned int i;
@@ -133,17 +130,26 @@ static int batch(struct bench *b, enum mode mode, enum batch_op op,
 					   IOMMU_IOAS_MAP_WRITEABLE) :
 			     vmm_ioas_unmap(v, b->ioas, iova[i], PAGE);
 		*ns += now_ns() - start;
-			return rc;
+		return rc;
 	}
 	for (i = 0; i < n; i++)
-		g_batch_add(v, op, DOM, iova[i], PAGE, page_of(b, iova[i]));
+		g_batch_add(v, op, BENCH_DOM, iova[i], PAGE,
+			    page_of(b, iova[i]));
+	if (b->count && op == b->count_op)
+		bench_mark(MARK_START);
 	start = now_ns();
 	rc = g_batch_run(v, n);
 	*ns += now_ns() - start;
+	bench_mark(MARK_STOP);
 	return rc;
 }
 
-static void set_polling(struct bench *b, bool on)
+/**
+ * bench_polling() - Have the worker poll, or not
+ * @b: Benchmark
+ * @on: Whether
+ */
+void bench_polling(struct bench *b, bool on)
 {
 	struct vhost_vring_state s = {
 		.index = VHOST_IOMMU_VQ_REQUEST, .num = on ? b->poll_us : 0,
@@ -155,39 +161,50 @@ static void set_polling(struct bench *b, bool on)
 		sleep_ms(20);
 }
 
-/* Free places between @present pages that are mapped at every second one */
-static void places(struct bench *b, __u64 *iova, unsigned int n, __u64 present)
+/**
+ * bench_places() - Free places between pages that are mapped at every second one
+ * @b: Benchmark
+ * @iova: Is filled with IOVAs
+ * @n: Their number
+ * @present: Number of mapped pages
+ */
+void bench_places(struct bench *b, __u64 *iova, unsigned int n, __u64 present)
 {
 	__u64 slots = present < n ? n : present, first;
 	unsigned int i;
 
 	first = rand64(&b->rand) % (slots - n + 1);
 	for (i = 0; i < n; i++)
-		iova[i] = BASE + (2 * (first + i) + 1) * PAGE;
+		iova[i] = BENCH_BASE + (2 * (first + i) + 1) * PAGE;
 }
 
-static int sample(struct bench *b, enum mode mode, unsigned int size,
+static int sample(struct bench *b, enum bench_mode mode, unsigned int size,
 		  __u64 present, struct samples *map, struct samples *unmap)
 {
 	unsigned int rounds = OPS_PER_SAMPLE / size, i;
-	__u64 map_ns = 0, unmap_ns = 0, iova[256];
+	__u64 map_ns = 0, unmap_ns = 0, iova[BENCH_BATCH];
 	int rc = 0;
 
 	if (rounds > 128)
 		rounds = 128;
 	for (i = 0; !rc && i < rounds; i++) {
-		places(b, iova, size, present);
-		rc = batch(b, mode, BATCH_MAP, iova, size, &map_ns);
+		bench_places(b, iova, size, present);
+		rc = bench_batch(b, mode, BATCH_MAP, iova, size, &map_ns);
 		if (!rc)
-			rc = batch(b, mode, BATCH_UNMAP, iova, size,
-				   &unmap_ns);
+			rc = bench_batch(b, mode, BATCH_UNMAP, iova, size,
+					 &unmap_ns);
 	}
 	map->ns[map->n++] = (double)map_ns / (rounds * size);
 	unmap->ns[unmap->n++] = (double)unmap_ns / (rounds * size);
 	return rc;
 }
 
-static void die(const char *what, int rc)
+/**
+ * bench_die() - Give up
+ * @what: What went wrong
+ * @rc: Status or negative errno
+ */
+void bench_die(const char *what, int rc)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, status_name(rc));
 	exit(1);
@@ -197,7 +214,7 @@ static void die(const char *what, int rc)
  * How the ring compares with the ioctls: of the pairs of samples that were taken
  * one after the other, so that a slow moment of the machine does not count
  */
-static double ratio(struct bench *b, enum mode mode, const char *workload,
+static double ratio(struct bench *b, enum bench_mode mode, const char *workload,
 		    const struct samples *s, const struct samples *base)
 {
 	struct samples r = { .n = s->n };
@@ -212,12 +229,19 @@ static double ratio(struct bench *b, enum mode mode, const char *workload,
 	high = quantile(&r, 0.9);
 	snprintf(name, sizeof(name), "%s / %s", mode_names[mode],
 		 mode_names[MODE_IOCTL]);
-	row(b, name, workload, "ratio", med, low, high, r.n);
+	row(b, name, workload, "ratio", med, low, high, &r, false);
 	return med;
 }
 
-static void compare(struct bench *b, const char *what, unsigned int size,
-		    __u64 present)
+/**
+ * bench_compare() - Measure MAP and UNMAP in all modes and print a line
+ * @b: Benchmark
+ * @what: The line's name
+ * @size: Requests for each kick
+ * @present: See bench_places()
+ */
+void bench_compare(struct bench *b, const char *what, unsigned int size,
+		   __u64 present)
 {
 	static struct samples map[NR_MODES], unmap[NR_MODES];
 	double mr[NR_MODES] = { }, ur[NR_MODES] = { };
@@ -232,13 +256,13 @@ static void compare(struct bench *b, const char *what, unsigned int size,
 			if (mode == MODE_IOCTL && !b->ioctls)
 				continue;
 			if (mode == MODE_POLL)
-				set_polling(b, true);
+				bench_polling(b, true);
 			rc = sample(b, mode, size, present, &map[mode],
 				    &unmap[mode]);
 			if (mode == MODE_POLL)
-				set_polling(b, false);
+				bench_polling(b, false);
 			if (rc)
-				die(what, rc);
+				bench_die(what, rc);
 		}
 	snprintf(map_name, sizeof(map_name), "map, %s", what);
 	snprintf(unmap_name, sizeof(unmap_name), "unmap, %s", what);
@@ -252,10 +276,10 @@ static void compare(struct bench *b, const char *what, unsigned int size,
 	for (mode = 0; mode < NR_MODES; mode++) {
 		if (!map[mode].n)
 			continue;
-		printf(" %.1f /", report(b, mode, map_name, &map[mode]) /
+		printf(" %.1f /", bench_report(b, mode, map_name, &map[mode]) /
 		       1000);
-		printf(" %.1f |", report(b, mode, unmap_name, &unmap[mode]) /
-		       1000);
+		printf(" %.1f |",
+		       bench_report(b, mode, unmap_name, &unmap[mode]) / 1000);
 	}
 	for (mode = 0; b->ioctls && mode < MODE_IOCTL; mode++)
 		printf(" %.2f / %.2f |", mr[mode], ur[mode]);
@@ -263,7 +287,12 @@ static void compare(struct bench *b, const char *what, unsigned int size,
 	fflush(stdout);
 }
 
-static void table_head(struct bench *b, const char *first)
+/**
+ * bench_table() - Print the head of a table that bench_compare() fills
+ * @b: Benchmark
+ * @first: Title of the first column
+ */
+void bench_table(struct bench *b, const char *first)
 {
 	printf("\n| %s | vhost-iommu | busy polling |%s\n", first,
 	       b->ioctls ? " iommufd ioctls | ratio | ratio, polling |" : "");
@@ -280,30 +309,31 @@ static void batches(struct bench *b)
 	printf("\nTime per MAP / UNMAP of one page in microseconds (median of\n");
 	printf("%u samples), by the number of requests per kick:\n",
 	       b->samples);
-	table_head(b, "requests per kick");
+	bench_table(b, "requests per kick");
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		snprintf(name, sizeof(name), "batch %u", sizes[i]);
-		compare(b, name, sizes[i], 256);
+		bench_compare(b, name, sizes[i], 256);
 	}
 }
 
 /* Have @n mappings, at every second page */
 static void grow(struct bench *b, __u64 from, __u64 to)
 {
-	__u64 iova[256], ns = 0, at;
+	__u64 iova[BENCH_BATCH], ns = 0, at;
 	unsigned int i, n;
 	int rc = 0;
 
 	for (at = from; !rc && at < to; at += n) {
 		n = to - at < 256 ? to - at : 256;
 		for (i = 0; i < n; i++)
-			iova[i] = BASE + 2 * (at + i) * PAGE;
-		rc = batch(b, MODE_RING, BATCH_MAP, iova, n, &ns);
+			iova[i] = BENCH_BASE + 2 * (at + i) * PAGE;
+		rc = bench_batch(b, MODE_RING, BATCH_MAP, iova, n, &ns);
 		if (!rc && b->ioctls)
-			rc = batch(b, MODE_IOCTL, BATCH_MAP, iova, n, &ns);
+			rc = bench_batch(b, MODE_IOCTL, BATCH_MAP, iova, n,
+					 &ns);
 	}
 	if (rc)
-		die("filling", rc);
+		bench_die("filling", rc);
 }
 
 static void mappings(struct bench *b, __u64 max)
@@ -312,15 +342,15 @@ static void mappings(struct bench *b, __u64 max)
 	char name[64];
 
 	printf("\nThe same in batches of 16, by the mappings present:\n");
-	table_head(b, "mappings");
+	bench_table(b, "mappings");
 	for (n = 1; n <= max; n *= 10) {
 		grow(b, have, n);
 		have = n;
 		snprintf(name, sizeof(name), "%llu mapping%s", n,
 			 n > 1 ? "s" : "");
-		compare(b, name, 16, n);
+		bench_compare(b, name, 16, n);
 	}
-	g_unmap(&b->e.v, DOM, 0, ~0ULL);
+	g_unmap(&b->e.v, BENCH_DOM, 0, ~0ULL);
 }
 
 /* Many domains; nothing but the module's own work */
@@ -347,7 +377,7 @@ static void domains(unsigned int samples, FILE *json, unsigned int *rows,
 	if (!rc)
 		rc = vmm_start(v);
 	if (rc)
-		die("domains", rc);
+		bench_die("domains", rc);
 	pin();
 	printf("\nMAP / UNMAP in batches of 16 in microseconds, by the number\n");
 	printf("of domains (software only: endpoints without a device):\n");
@@ -358,14 +388,14 @@ static void domains(unsigned int samples, FILE *json, unsigned int *rows,
 			if (!rc)
 				rc = g_attach(v, have, have);
 			if (rc)
-				die("domains", rc);
+				bench_die("domains", rc);
 		}
 		map.n = unmap.n = 0;
 		for (k = 0; k < samples; k++) {
 			for (i = 0; i < 16; i++) {
 				dom[i] = rand64(&b.rand) % n;
 				g_batch_add(v, BATCH_MAP, dom[i],
-					    BASE + i * PAGE, PAGE, RAM_GPA);
+					    BENCH_BASE + i * PAGE, PAGE, RAM_GPA);
 			}
 			start = now_ns();
 			rc = g_batch_run(v, 16);
@@ -373,21 +403,21 @@ static void domains(unsigned int samples, FILE *json, unsigned int *rows,
 			map.ns[map.n++] = ns / 16.0;
 			for (i = 0; i < 16; i++)
 				g_batch_add(v, BATCH_UNMAP, dom[i],
-					    BASE + i * PAGE, PAGE, 0);
+					    BENCH_BASE + i * PAGE, PAGE, 0);
 			start = now_ns();
 			if (!rc)
 				rc = g_batch_run(v, 16);
 			ns = now_ns() - start;
 			unmap.ns[unmap.n++] = ns / 16.0;
 			if (rc)
-				die("domains", rc);
+				bench_die("domains", rc);
 		}
 		snprintf(name, sizeof(name), "map, %u domains, software only",
 			 n);
-		m = report(&b, MODE_RING, name, &map);
+		m = bench_report(&b, MODE_RING, name, &map);
 		snprintf(name, sizeof(name),
 			 "unmap, %u domains, software only", n);
-		u = report(&b, MODE_RING, name, &unmap);
+		u = bench_report(&b, MODE_RING, name, &unmap);
 		printf("| %u | %.1f / %.1f |\n", n, m / 1000, u / 1000);
 		fflush(stdout);
 	}
@@ -421,7 +451,25 @@ static int add_big_ram(struct bench *b, __u64 max_mappings)
 	return rc;
 }
 
-static int set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
+/* RAM in huge pages and in one piece, as it is of a guest that has some */
+static int add_large_ram(struct bench *b)
+{
+	struct vmm *v = &b->e.v;
+	int rc = vmm_add_ram(v, BIG_GPA, b->large);
+
+	b->pages = b->large / PAGE;
+	return rc ? rc : vmm_set_mem_table(v);
+}
+
+/**
+ * bench_set_up() - A running device for the ring, one beside it for the ioctls
+ * @b: Benchmark
+ * @kind: Kind of the devices
+ * @max_mappings: How many mappings there will be
+ *
+ * Return: 0, or -ENODEV with b->e.skip set, or another negative errno
+ */
+int bench_set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
 {
 	struct vmm *v = &b->e.v;
 	int rc;
@@ -446,7 +494,7 @@ static int set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
 		rc = vmm_set_rings(v, RING);
 	v->vq[VHOST_IOMMU_VQ_REQUEST].sleep = b->sleep;
 	if (!rc)
-		rc = add_big_ram(b, max_mappings);
+		rc = b->large ? add_large_ram(b) : add_big_ram(b, max_mappings);
 	if (!rc)
 		rc = vmm_set_limits(v, 0, max_mappings + 4096, 0);
 	if (!rc)
@@ -454,7 +502,7 @@ static int set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
 	if (!rc)
 		rc = vmm_start(v);
 	if (!rc)
-		rc = g_attach(v, DOM, EP(0));
+		rc = g_attach(v, BENCH_DOM, EP(0));
 	if (!rc)
 		pin();
 	return rc;
@@ -464,12 +512,16 @@ static const char bench_usage[] =
 	"usage: vhost-iommu-test bench [--json FILE] [--device edu|igb|mock|none]\n"
 	"                              [--samples N] [--max-mappings N]\n"
 	"                              [--max-domains N] [--poll-us N]\n"
-	"                              [--wait spin|sleep]\n"
+	"                              [--wait spin|sleep] [--static-gib N]\n"
+	"       vhost-iommu-test bench --count [--json FILE] [--device ...]\n"
 	"  The side of the guest spins until it has its replies, as Linux does.\n"
 	"  Where that takes the CPU from the worker, as on an emulated machine\n"
 	"  that shares its CPUs, let it sleep until the interrupt comes.\n"
 	"  Without --device: the first of edu, igb and mock of which there are\n"
-	"  two in IOMMU groups of their own, otherwise none (software only).\n";
+	"  two in IOMMU groups of their own, otherwise none (software only).\n"
+	"  --static-gib: map and unmap that much RAM in huge pages, which the\n"
+	"  system must have memory for.\n"
+	"  --count: no times; tell an emulator that counts instructions when.\n";
 
 /**
  * bench_main() - The command "bench"
@@ -486,12 +538,14 @@ int bench_main(int argc, char **argv)
 		{ "max-domains", required_argument, NULL, 'D' },
 		{ "poll-us", required_argument, NULL, 'p' },
 		{ "wait", required_argument, NULL, 'w' },
+		{ "static-gib", required_argument, NULL, 'S' },
+		{ "count", no_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	static const char *const kinds[] = { "none", "mock", "edu", "igb" };
 	static const int order[] = { DEV_EDU, DEV_IGB, DEV_MOCK, DEV_NONE };
-	__u64 max_mappings = 1000000;
+	__u64 max_mappings = 1000000, static_size = 0;
 	static struct bench b = { .samples = 31, .rand = 1, .poll_us = 5000 };
 	__u32 max_domains = 65536;
 	int opt, rc = -ENODEV, kind = -1;
@@ -523,6 +577,13 @@ int bench_main(int argc, char **argv)
 		case 'p':
 			b.poll_us = strtoul(optarg, NULL, 0);
 			break;
+		case 'S':
+			static_size = GIB(strtoull(optarg, NULL, 0));
+			break;
+		case 'c':
+			b.count = b.sleep = true;
+			max_mappings = 1024;
+			break;
 		case 'w':
 			b.sleep = !strcmp(optarg, "sleep");
 			break;
@@ -530,19 +591,21 @@ int bench_main(int argc, char **argv)
 			fputs(bench_usage, opt == 'h' ? stdout : stderr);
 			return opt == 'h' ? 0 : 2;
 		}
-	if (b.samples < 3 || b.samples > MAX_SAMPLES) {
-		fprintf(stderr, "bench: 3 to %d samples\n", MAX_SAMPLES);
+	if (b.samples < 3 || b.samples > BENCH_SAMPLES) {
+		fprintf(stderr, "bench: 3 to %d samples\n", BENCH_SAMPLES);
 		return 2;
 	}
 	kmsg("bench");
 	for (i = 0; rc == -ENODEV && i < ARRAY_SIZE(order); i++) {
 		if (kind >= 0 && order[i] != kind)
 			continue;
-		rc = set_up(&b, order[i], max_mappings);
-		if (rc && b.e.skip[0])
+		rc = bench_set_up(&b, order[i], max_mappings);
+		if (rc && b.e.skip[0]) {
 			env_down(&b.e);
-		else
-			printf("Devices: %s\n", kinds[order[i]]);
+			continue;
+		}
+		printf("Devices: %s\n", kinds[order[i]]);
+		kind = order[i];
 	}
 	if (rc) {
 		fprintf(stderr, "bench: can't set up: %s\n",
@@ -551,10 +614,17 @@ int bench_main(int argc, char **argv)
 	}
 	if (b.json)
 		fprintf(b.json, "{\"rows\": [");
-	batches(&b);
-	mappings(&b, max_mappings);
-	env_down(&b.e);
-	domains(b.samples, b.json, &b.rows, max_domains);
+	if (b.count) {
+		bench_count(&b);
+		env_down(&b.e);
+	} else {
+		batches(&b);
+		mappings(&b, max_mappings);
+		env_down(&b.e);
+		if (static_size && kind != DEV_NONE)
+			bench_static(&b, kind, static_size);
+		domains(b.samples, b.json, &b.rows, max_domains);
+	}
 	if (b.json) {
 		fprintf(b.json, "\n]}\n");
 		fclose(b.json);
