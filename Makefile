@@ -56,7 +56,7 @@ check-long:		## the tests that take long, too
 demo:			## a device's DMA allowed and denied; a guest beside its peers
 	@$(lab) demo
 
-bench:			## measure time per MAP and UNMAP; TESTS= are arguments, see bench --help
+bench:			## guests with each vIOMMU side by side; QUICK=1, TESTS=--help, see lab/README.md
 	@$(lab) bench $(TESTS)
 
 shell:			## a shell in the emulated Arm host

@@ -8,9 +8,9 @@ check_spdx()
 
 	while read -r file; do
 		case $file in
-		COPYING|LICENSES/*|*.json|*.csv|*.patch)
-			# Licences; data that has no comments; patches, which
-			# carry the licence of what they change
+		COPYING|LICENSES/*|*.json|*.csv|*.svg|*.patch)
+			# Licences; data that has no comments, and plots of it;
+			# patches, which carry the licence of what they change
 			continue
 			;;
 		include/uapi/linux/virtio_iommu*)
@@ -42,7 +42,7 @@ check_length()
 
 	while read -r file; do
 		case $file in
-		COPYING|LICENSES/*|*.json|*.csv|*.patch) continue ;;
+		COPYING|LICENSES/*|*.json|*.csv|*.svg|*.patch) continue ;;
 		esac
 		lines=$(wc -l <"$file")
 		((lines <= MAX_LINES)) && continue
@@ -88,7 +88,7 @@ check_codespell()
 	local files
 
 	mapfile -t files < <(files_matching . |
-		grep -vE '^(COPYING|LICENSES/)|\.(json|csv|patch)$')
+		grep -vE '^(COPYING|LICENSES/)|\.(json|csv|svg|patch)$')
 	codespell --ignore-words-list="$(IFS=,; echo "${SPELLING[*]}")" \
 		"${files[@]}"
 }
@@ -108,7 +108,8 @@ CHECKPATCH_IGNORE_TRACE=(
 	OPEN_ENDED_LINE
 	PARENTHESIS_ALIGNMENT
 )
-# The test tool is a user space program that uses the kselftest harness
+# The test tool is a user space program that uses the kselftest harness; the lab's
+# own programs are user space, too
 CHECKPATCH_IGNORE_TOOLS=(
 	# Types of C and POSIX, not of the kernel
 	PREFER_KERNEL_TYPES
@@ -161,7 +162,7 @@ checkpatch()
 check_checkpatch()
 {
 	local common="${CHECKPATCH_IGNORE[*]}" rc=0
-	local tools='^tools/vhost-iommu-test/(lib/|tests/|[^/]*$)'
+	local tools='^tools/vhost-iommu-test/(lib/|tests/|[^/]*$)|^lab/(bench|plugin)/'
 	local trace='^include/trace/'
 	local source='\.[ch]$|(^|/)(Kconfig|Kbuild)$'
 	local files

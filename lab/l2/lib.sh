@@ -5,9 +5,9 @@
 # (console), its messages and those of QEMU (qemu.log).
 #
 #   l2_network                   L1's end of the wire: eth0, 10.0.0.1
-#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu, vhost, or poll, which is
-#                                vhost with poll-us=50; ARGs are more arguments of
-#                                QEMU
+#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu, vhost, poll, which is
+#                                vhost with poll-us=50, or accel, QEMU's own SMMU;
+#                                ARGs are more arguments of QEMU
 #   l2_wait NAME [SECONDS]       wait until it is ready
 #   l2_run NAME COMMAND          run a shell command in it, with its status; a
 #                                line's end is a space
@@ -19,6 +19,8 @@
 : "${L2_KERNEL:=$L2_DIR/Image}" "${L2_QEMU:=$L2_DIR/qemu-system-aarch64}"
 : "${L2_NIC:=0000:00:03.0}" "${L2_ADDRESS:=10.0.0.2}" "${L2_TIMEOUT:=240}"
 : "${L2_MEMORY:=512}" "${L2_CPUS:=1}" "${L2_APPEND:=}" "${L2_TRACE:=}"
+# virtio-serial-device is beside PCI, where no vIOMMU has to do with it
+: "${L2_SERIAL:=virtio-serial-pci,addr=3,romfile=}"
 
 declare -A L2_PID L2_HMP_OUT L2_OUT L2_HMP_IN L2_IN
 
@@ -52,6 +54,8 @@ l2_initramfs()
 	cp "$L2_DIR/guest-init" "$root/init"
 	chmod 755 "$root/init"
 	cp /usr/bin/busybox /usr/bin/netperf /usr/bin/netserver "$root/bin/"
+	[[ ! -e $L2_DIR/dma_map_benchmark ]] ||
+		cp "$L2_DIR/dma_map_benchmark" "$root/bin/"
 	cp -L /lib/ld-linux-aarch64.so.1 "$root/lib/"
 	cp -L /lib/aarch64-linux-gnu/lib{c,m}.so.6 "$root/lib/"
 	cp "$L2_DIR/../modules/virtio_iommu_table.ko" "$root/lib/modules/"
@@ -80,11 +84,11 @@ l2_arguments()
 	qemu)	L2_ARGS+=(-device virtio-iommu-pci,addr=1) ;;
 	vhost)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on}") ;;
 	poll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,poll-us=50) ;;
-	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll)"; return ;;
+	accel)	L2_ARGS+=(-device arm-smmuv3,primary-bus=pcie.0,id=smmu0,accel=on) ;;
+	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, accel)"; return ;;
 	esac
 	L2_ARGS+=(-chardev "pipe,id=commands,path=$run/commands"
-	-device virtio-serial-pci,addr=3,romfile=
-	-device virtconsole,chardev=commands)
+	-device "$L2_SERIAL" -device virtconsole,chardev=commands)
 	[[ -z $L2_NIC ]] || L2_ARGS+=(-device
 		"vfio-pci,host=$L2_NIC,iommufd=iommufd0,romfile=,addr=2,id=nic")
 	[[ -z $L2_TRACE ]] || L2_ARGS+=(-D "$run/trace.log" -trace "$L2_TRACE")

@@ -66,3 +66,23 @@ stage_modules()
 			die "the mock is not where it was built"
 	fi
 }
+
+# stage_bench STAGE: the programs of the benchmark
+stage_bench()
+{
+	local stage=$1/bench out=$BUILD/$LAB_FLAVOUR/bench
+
+	need_source 7.3
+	mkdir -p "$stage" "$out/include/linux" "$BUILD/logs"
+	cp "$LAB/bench/round" "$stage/"
+	cp "$SOURCE/include/uapi/linux/map_benchmark.h" "$out/include/linux/"
+	logged "$BUILD/logs/bench.log" 0 in_root bash -euc '
+		cc="aarch64-linux-gnu-gcc -O2 -Wall -static"
+		$cc -Wextra -Werror -o "$1/sample" "$2/sample.c"
+		$cc -D_GNU_SOURCE -I"$1/include" -o "$1/dma_map_benchmark" \
+			"$3/tools/dma/dma_map_benchmark.c"
+		' - "$out" "$LAB/bench" "$SOURCE" ||
+		die "the programs of the benchmark do not build"
+	cp "$out/sample" "$stage/"
+	cp "$out/dma_map_benchmark" "$1/l2/"
+}

@@ -25,9 +25,15 @@ need_buildroot()
 
 build_buildroot()
 {
-	local dest=$1 include
+	build_root_of "$RECIPES/buildroot.packages" "$@"
+}
 
-	include=$(strip_comments "$RECIPES/buildroot.packages" | paste -sd,)
+# build_root_of PACKAGES DEST
+build_root_of()
+{
+	local dest=$2 include
+
+	include=$(strip_comments "$1" | paste -sd,)
 	rmdir "$dest"
 	logged "$LOG" 0 bootstrap "$dest" --architectures=amd64 --variant=apt \
 		--include="$include" --aptopt='APT::Install-Recommends "false"' \
@@ -37,6 +43,14 @@ build_buildroot()
 	# Names of files made for the machine at hand
 	rm -f "$dest/etc/hostname"
 	: >"$dest/etc/resolv.conf"
+}
+
+# A root for the benchmark's report: Python with a library that plots
+need_plotroot()
+{
+	cache_entry plotroot "$RELEASE $(strip_comments "$RECIPES/plotroot.packages")" \
+		"1 min" build_root_of "$RECIPES/plotroot.packages" || return
+	PLOTROOT=$ENTRY
 }
 
 # version_of PACKAGE: its version in the build root
@@ -207,6 +221,36 @@ build_qemu()
 	logged "$LOG" 1250 in_root -b "$2" "$3" "$SERIES/build.sh" "$1" "$3"
 }
 
+# The emulator's plugin that counts instructions. QEMU's interface to plugins is
+# in its source, which need not be of the emulator's very version.
+need_insncount()
+{
+	local tar
+
+	need_qemuroot || return
+	tar=$(compgen -G "$QEMUROOT/usr/src/qemu_*.orig.tar.xz") ||
+		die "no QEMU source package in $QEMUROOT/usr/src"
+	cache_entry insncount "$(echo "${tar##*/} ${QEMUROOT##*/}"
+				 cat "$LAB/plugin/insncount.c")" \
+		"10 s" build_insncount "/usr/src/${tar##*/}" || return
+	INSNCOUNT=$ENTRY/insncount.so
+}
+
+build_insncount()
+{
+	local BUILDROOT=$QEMUROOT
+
+	# shellcheck disable=SC2016 # expanded in the root
+	logged "$LOG" 0 in_root -w "$2" bash -euc '
+		tar -xf "$1" -C "$2" --strip-components=3 --wildcards \
+			"*/include/*/qemu-plugin.h"
+		gcc -O2 -Wall -Wextra -Wno-unused-parameter -Werror -fPIC \
+			-shared -o "$2/insncount.so" "$3" -I"$2" \
+			-isystem /usr/include/glib-2.0 \
+			-isystem /usr/lib/aarch64-linux-gnu/glib-2.0/include
+		' - "$1" "$2" "$LAB/plugin/insncount.c"
+}
+
 # A tree to compile the module against, without a built kernel
 need_prepared()
 {
@@ -243,13 +287,14 @@ build_prepared()
 		"$KCONFIG/modules-$2.config" "${arguments[@]}" -- modules_prepare
 }
 
+# What the tests need
 all_entries()
 {
 	local version arch
 
 	need_buildroot || return 0
 	need_uml || true
-	need_arm64 || true
+	need_arm64 arm64 || true
 	need_l1root || true
 	need_qemu || true
 	for version in "${KERNELS[@]}"; do
@@ -259,4 +304,13 @@ all_entries()
 			need_prepared "$version" "$arch" clang || true
 		done
 	done
+}
+
+# What only the benchmark needs
+bench_entries()
+{
+	need_buildroot || return 0
+	need_arm64 arm64-bench || true
+	need_insncount || true
+	need_plotroot || true
 }

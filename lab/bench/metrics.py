@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From a sample, as it comes from L1, to figures with a name and a unit."""
+
+import re
+
+LATENCY = re.compile(r"average (map|unmap) latency\(us\):([\d.]+)")
+PAGE_KIB = 4
+
+
+class BadSample(Exception):
+    pass
+
+
+def workload(item):
+    """The name of what is measured."""
+    words = item.split(":")
+    if words[0] == "net":
+        return words[1]
+    pages, threads = int(words[1]), int(words[2])
+    return f"dma {pages * PAGE_KIB} KiB, {threads} thread" + \
+        ("s" if threads > 1 else "")
+
+
+def _costs(sample, amount, unit, per):
+    """What L1 spent, for each of an amount of something; processor time in
+    seconds times unit[1]."""
+    name, scale = unit
+    threads = dict(sample.get("threads", {}))
+    if threads:
+        # Interrupts that find a processor idle are nobody's; with a guest,
+        # they are those of L1's end of the wire
+        threads["rest of L1"] = sample["tasks"]
+        total = sum(threads.values())
+    else:
+        total = sample["busy"] - sample["child"]
+    yield f"CPU {name}/{per}", total * scale / amount
+    for role, seconds in threads.items():
+        yield f"CPU {name}/{per} ({role})", seconds * scale / amount
+    if threads:
+        kvm = sample["kvm"]
+        yield f"exits/{per}", kvm["exits"] / amount
+        yield f"exits to user space/{per}", kvm["mmio_exit_user"] / amount
+        # With nothing else in the kernel that a guest writes to, these are
+        # the kicks
+        yield f"kicks/{per}", kvm["mmio_exit_kernel"] / amount
+    vhost = sample.get("vhost")
+    if vhost:
+        requests = sum(v for k, v in vhost.items() if k.startswith("requests-"))
+        yield f"requests/{per}", requests / amount
+        for key in ("wakeups", "poll-hits"):
+            yield f"{key}/{per}", vhost.get(key, 0) / amount
+
+
+def figures(sample):
+    """Yield (unit, value)."""
+    words = sample["item"].split(":")
+    seconds = float(words[-1])
+    if sample["status"]:
+        raise BadSample(f"status {sample['status']}: {sample['output']}")
+    if words[0] == "net":
+        try:
+            rate = float(sample["output"])
+        except ValueError:
+            raise BadSample(f"not a figure: {sample['output']}") from None
+        if rate <= 0:
+            raise BadSample("nothing was transferred")
+        if words[1].endswith("_RR"):
+            yield "transactions/s", rate
+            yield from _costs(sample, rate * seconds, ("us", 1e6),
+                              "transaction")
+        else:
+            yield "Mbit/s", rate
+            yield from _costs(sample, rate * seconds / 1000, ("s", 1), "Gbit")
+        return
+    latency = {m[1]: float(m[2]) for m in LATENCY.finditer(sample["output"])}
+    if set(latency) != {"map", "unmap"}:
+        raise BadSample(f"no latencies: {sample['output']}")
+    pair = latency["map"] + latency["unmap"]
+    yield "us/map", latency["map"]
+    yield "us/unmap", latency["unmap"]
+    yield "us/map+unmap", pair
+    if pair:
+        # The benchmark does not tell how many it made
+        yield from _costs(sample, seconds * int(words[2]) * 1e6 / pair,
+                          ("us", 1e6), "map+unmap")
+
+
+def ring_figures(data):
+    """Yield (mode, workload, unit, values) of the test tool's file."""
+    for row in data["rows"]:
+        values = row.get("samples") or [row["median"]]
+        yield row["mode"], row["workload"], row["unit"], values

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured, in which order, and what it should come to."""
+
+import random
+
+# mode: what a reader should know of it
+MODES = {
+    "reference": "no guest: L1's own SMMU driver, strict",
+    "none": "no vIOMMU, Debian's QEMU",
+    "none-patched": "no vIOMMU, QEMU with the series (control)",
+    "qemu": "QEMU's virtio-iommu, Debian's QEMU (peer 1)",
+    "accel": "QEMU's arm-smmuv3,accel=on, Debian's QEMU (peer 2)",
+    "qemu-patched": "vhost=off, QEMU with the series (control)",
+    "vhost": "vhost-iommu, map/unmap",
+    "poll": "vhost-iommu, map/unmap, busy polling",
+    "table": "vhost-iommu, tables",
+    "tpoll": "vhost-iommu, tables, busy polling",
+    "ring": "the test tool's rings, no guest",
+}
+CONTROLS = ("none-patched", "qemu-patched")
+NET = ("TCP_STREAM", "TCP_MAERTS", "TCP_RR", "UDP_RR")
+# Pages and threads
+DMA = ((1, 1), (16, 1), (1, 2), (16, 2))
+MAIN_DMA = (1, 1)
+
+# How much of it: rounds (boots of each mode), samples in a boot, their length
+FULL = {"rounds": 10, "net": 3, "net_seconds": 2, "dma": 3, "dma_threads": 1,
+        "dma_seconds": 1, "ring": "--samples:5:--max-mappings:100000:--static-gib:4"}
+QUICK = {"rounds": 2, "net": 1, "net_seconds": 1, "dma": 1, "dma_threads": 1,
+         "dma_seconds": 1,
+         "ring": "--samples:3:--max-mappings:10000:--max-domains:4096:--static-gib:1"}
+
+
+def items(mode, amount, rng):
+    """What to measure in one boot of a mode, in random order; the network
+    comes first, as the NIC then goes to the other benchmark."""
+    if mode == "ring":
+        return [f"ring:{amount['ring']}"]
+    tests, sizes = NET, DMA
+    if mode in CONTROLS:
+        tests, sizes = NET[:2], (MAIN_DMA,)
+    net = [f"net:{t}:{amount['net_seconds']}" for t in tests] * amount["net"]
+    dma = [f"dma:{pages}:{threads}:{amount['dma_seconds']}"
+           for pages, threads in sizes
+           for _ in range(amount["dma" if threads == 1 else "dma_threads"])]
+    rng.shuffle(net)
+    rng.shuffle(dma)
+    return net + dma
+
+
+def rounds(modes, amount, seed):
+    """A list for each round: (mode, items), in random order."""
+    rng = random.Random(seed)
+    result = []
+    for _ in range(amount["rounds"]):
+        order = list(modes)
+        rng.shuffle(order)
+        result.append([(mode, items(mode, amount, rng)) for mode in order])
+    return result
+
+
+def seconds(mode, amount):
+    """About how long a boot of a mode takes, for the time left."""
+    if mode == "ring":
+        return 30
+    net = len(NET[:2] if mode in CONTROLS else NET) * amount["net"]
+    dma = amount["dma"] * (1 if mode in CONTROLS else 2)
+    if mode not in CONTROLS:
+        dma += amount["dma_threads"] * 2
+    return 14 + net * (amount["net_seconds"] + 0.1) + \
+        dma * (amount["dma_seconds"] + 0.2)
+
+
+PAIR = "us/map+unmap"
+DMA_4K = "dma 4 KiB, 1 thread"
+CPU_PAIR = "CPU us/map+unmap"
+
+
+class Target:
+    """above/below has to be at least or at most a factor."""
+
+    def __init__(self, text, workload, unit, above, below, least=None,
+                 most=None):
+        self.text = text
+        self.workload, self.unit = workload, unit
+        self.above, self.below = above, below
+        self.least, self.most = least, most
+
+    def met(self, low, high):
+        """By the end of the interval that is further from the target's side."""
+        if self.least is not None:
+            return low >= self.least
+        return high <= self.most
+
+    def bound(self):
+        if self.least is not None:
+            return f"at least {self.least:g}"
+        return f"at most {self.most:g}"
+
+
+def _targets():
+    for mode in ("table", "tpoll"):
+        for test, peer2 in (("TCP_STREAM", 1.6), ("TCP_MAERTS", 9)):
+            for ceiling in ("none", "none-patched"):
+                yield Target("near the ceiling", test, "Mbit/s", mode, ceiling,
+                             least=0.85)
+            yield Target("faster than peer 2", test, "Mbit/s", mode, "accel",
+                         least=peer2)
+    for mode in ("vhost", "poll"):
+        for test, peer2 in (("TCP_STREAM", 1.3), ("TCP_MAERTS", 3)):
+            yield Target("faster than peer 2", test, "Mbit/s", mode, "accel",
+                         least=peer2)
+    yield Target("near L1's own latency", DMA_4K, PAIR, "tpoll", "reference",
+                 most=3)
+    yield Target("latency below peer 2", DMA_4K, PAIR, "accel", "tpoll",
+                 least=20)
+    yield Target("latency below peer 2", DMA_4K, PAIR, "accel", "table",
+                 least=3)
+    yield Target("latency below peer 1", DMA_4K, PAIR, "qemu", "poll",
+                 least=8)
+    for mode in ("vhost", "poll", "table", "tpoll"):
+        for peer in ("qemu", "accel"):
+            yield Target("less CPU per request", DMA_4K, CPU_PAIR, mode, peer,
+                         most=1)
+
+
+TARGETS = list(_targets())
+
+
+class Flat:
+    """The ring's cost may grow by a factor at most, from one workload to
+    another."""
+
+    def __init__(self, text, workload, of, most, mode="vhost-iommu"):
+        self.text, self.mode = text, mode
+        self.workload, self.of, self.most = workload, of, most
+
+
+# Without the wake-up of the worker, which is the same for all
+POLLING = "vhost-iommu, busy polling"
+FLAT = [
+    Flat("flat in domains", f"{op}, 65536 domains, software only",
+         f"{op}, 1 domains, software only", 1.5) for op in ("map", "unmap")
+] + [
+    # log2(100000) / log2(10) is 5
+    Flat("at most logarithmic in mappings", f"{op}, 100000 mappings",
+         f"{op}, 10 mappings", 5, POLLING) for op in ("map", "unmap")
+] + [
+    Flat("the same wherever the page lies", "unmap, end of RAM",
+         "unmap, start of RAM", 1.1, POLLING),
+]
