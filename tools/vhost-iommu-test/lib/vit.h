@@ -413,4 +413,30 @@ int env_driver(struct env *e, unsigned int i, __u32 domain);
 void fill(void *p, __u8 seed, size_t len);
 bool filled(const void *p, __u8 seed, size_t len);
 
+/* xfer.c: transfers that are judged */
+
+/**
+ * struct xfer - Transfers of one device
+ * @e: Environment
+ * @d: Device
+ * @seed: Of the last transfer's pattern
+ * @skipped_trace: Times that there was no trace to look into
+ */
+struct xfer {
+	struct env *e;
+	struct dma_dev *d;
+	__u8 seed;
+	unsigned int skipped_trace;
+};
+
+void xfer_init(struct xfer *x, struct env *e, unsigned int i);
+bool all_bytes(const void *p, __u8 val, size_t len);
+bool xfer_refused(struct xfer *x);
+bool xfer_copies(struct xfer *x, __u64 src, __u64 src_gpa, __u64 dst,
+		 __u64 dst_gpa, __u32 len);
+bool xfer_write_denied(struct xfer *x, __u64 src, __u64 src_gpa, __u64 dst,
+		       __u64 dst_gpa, __u32 len);
+bool xfer_read_denied(struct xfer *x, __u64 src, __u64 src_gpa, __u64 dst,
+		      __u64 dst_gpa, __u32 len);
+
 #endif /* VHOST_IOMMU_TEST_VIT_H */

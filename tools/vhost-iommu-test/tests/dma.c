@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DMA: it lands where it was mapped, and nowhere else.
- *
- * Every transfer moves a pattern of its own, so that nothing old is taken for
- * new. A denied write leaves its target as it was; a denied read never shows
- * the pattern; and the emulated SMMU's trace, where there is one, shows that
- * it was the SMMU that denied it.
  */
 #include "suite.h"
 
@@ -25,9 +20,7 @@ FIXTURE(dma)
 {
 	struct env e;
 	struct vmm *v;
-	struct dma_dev *d;
-	__u8 seed;
-	unsigned int skipped_trace;
+	struct xfer x;
 };
 
 KIND_VARIANTS(dma);
@@ -38,10 +31,9 @@ KIND_IGB(dma);
 FIXTURE_SETUP(dma)
 {
 	self->v = &self->e.v;
-	self->seed = 0x11;
 	env_init(&self->e, variant->kind);
 	ENV_UP(&self->e, env_up(&self->e, 2));
-	self->d = self->e.dev[0];
+	xfer_init(&self->x, &self->e, 0);
 }
 
 FIXTURE_TEARDOWN(dma)
@@ -61,105 +53,22 @@ static int unmap(SELF, __u32 dom, __u64 iova, __u64 len)
 	return g_unmap(self->v, dom, iova, iova + len - 1);
 }
 
-/* The SMMU has to say that it refused; other IOMMUs have no trace */
-static const char *const refused[] = {
-	"smmuv3_record_event", "smmuv3_translate_abort", NULL
-};
-
-static bool smmu_refused(SELF)
-{
-	if (self->d->kind == DEV_MOCK)
-		return self->d->status == VHOST_IOMMU_MOCK_DMA_BLOCKED ||
-		       self->d->status == VHOST_IOMMU_MOCK_DMA_UNMAPPED ||
-		       self->d->status == VHOST_IOMMU_MOCK_DMA_DENIED;
-	if (self->e.trace.fd >= 0)
-		return trace_wait(&self->e.trace, refused, 3000);
-	if (!self->skipped_trace++)
-		ksft_print_msg("no SMMU trace: its events are not checked\n");
-	return true;
-}
-
-/* Copies through the device; true if all of it arrived */
 static bool copies(SELF, __u64 src, __u64 src_gpa, __u64 dst, __u64 dst_gpa,
 		   __u32 len)
 {
-	self->seed += 3;
-	fill(ram_va(self->v, src_gpa), self->seed, len);
-	memset(ram_va(self->v, dst_gpa), 0xee, len);
-	return !dev_copy(self->d, src, dst, len) &&
-	       filled(ram_va(self->v, dst_gpa), self->seed, len);
+	return xfer_copies(&self->x, src, src_gpa, dst, dst_gpa, len);
 }
 
-static bool is_all(const __u8 *p, __u8 val, size_t len)
-{
-	while (len--)
-		if (LOAD(p++) != val)
-			return false;
-	return true;
-}
-
-/*
- * The device reads what it may and writes where it may not: true if the target
- * stays as it was and the SMMU refused.
- */
 static bool write_denied(SELF, __u64 src, __u64 src_gpa, __u64 dst,
 			 __u64 dst_gpa, __u32 len)
 {
-	void *to = ram_va(self->v, dst_gpa);
-
-	self->seed += 3;
-	fill(ram_va(self->v, src_gpa), self->seed, len);
-	memset(to, 0xee, len);
-	trace_mark(&self->e.trace);
-	dev_copy(self->d, src, dst, len);
-	/* A write that comes late is a write, too */
-	sleep_ms(self->d->kind == DEV_MOCK ? 0 : 5);
-	if (!is_all(to, 0xee, len)) {
-		ksft_print_msg("written: 0x%llx, to GPA 0x%llx\n", dst,
-			       dst_gpa);
-		return false;
-	}
-	if (!smmu_refused(self)) {
-		ksft_print_msg("the IOMMU did not refuse 0x%llx\n", dst);
-		return false;
-	}
-	return true;
+	return xfer_write_denied(&self->x, src, src_gpa, dst, dst_gpa, len);
 }
 
-/* The device reads where it may not and writes where it may */
 static bool read_denied(SELF, __u64 src, __u64 src_gpa, __u64 dst,
 			__u64 dst_gpa, __u32 len)
 {
-	__u8 *to = ram_va(self->v, dst_gpa);
-	size_t i, same = 0;
-
-	self->seed += 3;
-	fill(ram_va(self->v, src_gpa), self->seed, len);
-	memset(to, 0xee, len);
-	trace_mark(&self->e.trace);
-	if (dev_has_buffer(self->d)) {
-		/* The store must not hide what the load was told */
-		dev_load(self->d, src, len);
-		if (!smmu_refused(self)) {
-			ksft_print_msg("the IOMMU did not refuse 0x%llx\n",
-				       src);
-			return false;
-		}
-		dev_store(self->d, dst, len);
-	} else {
-		dev_copy(self->d, src, dst, len);
-		if (!smmu_refused(self))
-			return false;
-	}
-	for (i = 0; i < len; i++)
-		same += to[i] == (__u8)(self->seed ^ (i * 7) ^ (i >> 8));
-	/* By chance, one byte in 256 is equal */
-	if (same > len / 16) {
-		ksft_print_msg("read: 0x%llx, %zu of %u bytes\n", src, same,
-			       len);
-		return false;
-	}
-	return true;
+	return xfer_read_denied(&self->x, src, src_gpa, dst, dst_gpa, len);
 }
 
 /* The usual domain: SRC can be read, DST and OUT written */
@@ -187,7 +96,7 @@ TEST_F_TIMEOUT(dma, mapped, 60)
 /* QEMU's igb sends nothing from a buffer that crosses a page of the IOMMU */
 static __u32 src_offset(SELF, __u32 offset)
 {
-	if (self->d->kind == DEV_IGB && offset % PAGE + LEN > PAGE)
+	if (self->x.d->kind == DEV_IGB && offset % PAGE + LEN > PAGE)
 		return offset - LEN;
 	return offset;
 }
@@ -274,12 +183,12 @@ TEST_F_TIMEOUT(dma, unmapped, 90)
 	ASSERT_ST(OK, usual(self, 0, DOM));
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 	trace_mark(&self->e.trace);
-	if (self->d->kind == DEV_MOCK)
-		ASSERT_EQ(0, mock_ctl(self->d, &before));
+	if (self->x.d->kind == DEV_MOCK)
+		ASSERT_EQ(0, mock_ctl(self->x.d, &before));
 	EXPECT_ST(OK, unmap(self, DOM, DST, MIB(1)));
 	/* The reply is there: so is the invalidation, without waiting */
-	if (self->d->kind == DEV_MOCK) {
-		ASSERT_EQ(0, mock_ctl(self->d, &after));
+	if (self->x.d->kind == DEV_MOCK) {
+		ASSERT_EQ(0, mock_ctl(self->x.d, &after));
 		EXPECT_GT(after.domain_flush, before.domain_flush);
 	} else if (self->e.trace.fd >= 0) {
 		EXPECT_TRUE(trace_invalidated(&self->e.trace));
@@ -311,22 +220,22 @@ TEST_F_TIMEOUT(dma, blocked_read, 60)
 {
 	__u8 *to = ram_va(self->v, OUT_GPA);
 
-	if (!dev_has_buffer(self->d)) {
+	if (!dev_has_buffer(self->x.d)) {
 		ksft_print_msg("covered by the devices that have a buffer\n");
 		return;
 	}
 	ASSERT_ST(OK, usual(self, 0, DOM));
 	EXPECT_ST(OK, g_detach(self->v, DOM, EP(0)));
-	self->seed = 0x77;
-	fill(ram_va(self->v, SRC_GPA), self->seed, LEN);
+	self->x.seed = 0x77;
+	fill(ram_va(self->v, SRC_GPA), self->x.seed, LEN);
 	trace_mark(&self->e.trace);
-	dev_load(self->d, SRC, LEN);
-	EXPECT_TRUE(smmu_refused(self));
+	dev_load(self->x.d, SRC, LEN);
+	EXPECT_TRUE(xfer_refused(&self->x));
 	ASSERT_ST(OK, usual(self, 0, DOM));
 	memset(to, 0xee, LEN);
-	ASSERT_EQ(0, dev_store(self->d, OUT, LEN));
-	EXPECT_FALSE(filled(to, self->seed, LEN));
-	EXPECT_FALSE(is_all(to, 0xee, LEN));
+	ASSERT_EQ(0, dev_store(self->x.d, OUT, LEN));
+	EXPECT_FALSE(filled(to, self->x.seed, LEN));
+	EXPECT_FALSE(all_bytes(to, 0xee, LEN));
 }
 
 TEST_F_TIMEOUT(dma, after_reset, 90)
@@ -386,7 +295,7 @@ TEST_F_TIMEOUT(dma, after_close, 90)
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST + MIB(8), DST_GPA,
 				 LEN));
-	EXPECT_EQ(0, dev_detach(self->d));
+	EXPECT_EQ(0, dev_detach(self->x.d));
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 }
 
@@ -395,19 +304,19 @@ TEST_F_TIMEOUT(dma, two_in_one_domain, 120)
 	ASSERT_ST(OK, usual(self, 0, DOM));
 	ASSERT_ST(OK, g_attach(self->v, DOM, EP(1)));
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
-	self->d = self->e.dev[1];
+	self->x.d = self->e.dev[1];
 	ASSERT_EQ(0, env_driver(&self->e, 1, DOM));
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 	/* One leaves, the other keeps what is mapped */
 	EXPECT_ST(OK, g_detach(self->v, DOM, EP(0)));
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
-	self->d = self->e.dev[0];
+	self->x.d = self->e.dev[0];
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 	/* An unmap holds for all that are in the domain */
 	EXPECT_ST(OK, g_attach(self->v, DOM, EP(0)));
 	EXPECT_ST(OK, unmap(self, DOM, DST, MIB(1)));
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
-	self->d = self->e.dev[1];
+	self->x.d = self->e.dev[1];
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 }
 
@@ -420,11 +329,11 @@ TEST_F_TIMEOUT(dma, same_iova_in_two_domains, 120)
 	ASSERT_ST(OK, map(self, DOM + 1, SRC, SRC_GPA, PAGE, MAP_R));
 	ASSERT_ST(OK, map(self, DOM + 1, DST, other, PAGE, MAP_W));
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
-	self->d = self->e.dev[1];
+	self->x.d = self->e.dev[1];
 	ASSERT_EQ(0, env_driver(&self->e, 1, DOM + 1));
 	memset(ram_va(self->v, DST_GPA), 0x42, LEN);
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, other, LEN));
-	EXPECT_TRUE(is_all(ram_va(self->v, DST_GPA), 0x42, LEN));
+	EXPECT_TRUE(all_bytes(ram_va(self->v, DST_GPA), 0x42, LEN));
 	/* What the other domain has, this one has not */
 	EXPECT_TRUE(read_denied(self, OUT, OUT_GPA, DST, other, LEN));
 	EXPECT_ST(OK, g_detach(self->v, DOM, EP(0)));
@@ -494,8 +403,8 @@ TEST_F_TIMEOUT(dma, set_bypass, 90)
 /* A device that is added while it does DMA reaches nothing */
 TEST_F_TIMEOUT(dma, blocked_from_the_start, 60)
 {
-	self->seed = 0x31;
-	EXPECT_TRUE(dev_has_buffer(self->d) ?
+	self->x.seed = 0x31;
+	EXPECT_TRUE(dev_has_buffer(self->x.d) ?
 		    write_denied(self, LOW_GPA, LOW_GPA, LOW_GPA + PAGE,
 				 LOW_GPA + PAGE, LEN) : true);
 }
@@ -506,7 +415,7 @@ TEST_F_TIMEOUT(dma, blocked_from_the_start, 60)
  */
 TEST_F_TIMEOUT(dma, stale, 900)
 {
-	unsigned int i, rounds = self->d->kind != DEV_EDU || long_tests() ?
+	unsigned int i, rounds = self->x.d->kind != DEV_EDU || long_tests() ?
 				 1000 : 50;
 	void *src = ram_va(self->v, SRC_GPA), *dst;
 	__u64 at, gpa;
@@ -520,16 +429,16 @@ TEST_F_TIMEOUT(dma, stale, 900)
 		ASSERT_ST(OK, map(self, DOM, at, gpa, PAGE, MAP_W));
 		fill(src, i, LEN);
 		memset(dst, 0xee, LEN);
-		ASSERT_EQ(0, dev_copy(self->d, SRC, at, LEN));
+		ASSERT_EQ(0, dev_copy(self->x.d, SRC, at, LEN));
 		ASSERT_TRUE(filled(dst, i, LEN))
 			TH_LOG("round %u: the first write did not land", i);
 		ASSERT_ST(OK, unmap(self, DOM, at, PAGE));
 		memset(dst, 0xee, LEN);
-		if (self->d->kind == DEV_EDU)
-			dev_store(self->d, at, LEN);
+		if (self->x.d->kind == DEV_EDU)
+			dev_store(self->x.d, at, LEN);
 		else
-			dev_copy(self->d, SRC, at, LEN);
-		ASSERT_TRUE(is_all(dst, 0xee, LEN))
+			dev_copy(self->x.d, SRC, at, LEN);
+		ASSERT_TRUE(all_bytes(dst, 0xee, LEN))
 			TH_LOG("round %u: a write landed after UNMAP", i);
 	}
 	ksft_print_msg("%u rounds\n", i);
