@@ -41,7 +41,8 @@
 #define VHOST_IOMMU_MAX_DOORBELLS	64
 #define VHOST_IOMMU_MAX_ENDPOINTS	SZ_128K
 #define VHOST_IOMMU_MAX_VIOMMUS		64
-#define VHOST_IOMMU_BATCH		64
+/* So that N commands, in however many batches, take N / 63 syncs, rounded up */
+#define VHOST_IOMMU_BATCH		(2 * VHOST_IOMMU_SYNC_CMDS)
 #define VHOST_IOMMU_SCRATCH_SIZE	SZ_4K
 
 /**
