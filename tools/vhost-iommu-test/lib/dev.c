@@ -13,7 +13,7 @@
 #include <linux/pci_regs.h>
 
 #include "igb_glue.h"
-#include "vit.h"
+#include "table.h"
 
 struct kind_info {
 	const char *bus;
@@ -215,7 +215,8 @@ int dev_bus_master(struct dma_dev *d)
 /**
  * dev_open() - Open a device and bind it to the VMM's iommufd
  * @d: Device
- * @v: VMM. The first device gives the RAM IOAS its HWPT.
+ * @v: VMM. The first device gives the RAM IOAS its HWPT, with @v->table a
+ *     nesting parent.
  *
  * Waits a moment for a device that the test before still holds.
  */
@@ -237,13 +238,18 @@ int dev_open(struct dma_dev *d, struct vmm *v)
 	}
 	if (rc)
 		return rc;
+	d->iommufd = v->iommufd;
 	d->dev_id = b.out_devid;
 	if (d->kind == DEV_EDU)
 		rc = edu_open(d);
 	else if (d->kind == DEV_MOCK)
 		rc = mock_open(d);
 	if (!rc && !v->ram_hwpt)
-		rc = vmm_hwpt_alloc(v, d->dev_id, v->ram_ioas, &v->ram_hwpt);
+		rc = v->table ? nest_alloc(v, d)
+			      : vmm_hwpt_alloc(v, d->dev_id, v->ram_ioas,
+					       &v->ram_hwpt);
+	if (!rc && v->table)
+		rc = nest_vdevice(v, d);
 	return rc;
 }
 
@@ -260,6 +266,15 @@ void dev_close(struct dma_dev *d)
 	free(d->priv);
 #endif
 	d->priv = NULL;
+	if (d->table) {
+		struct iommu_destroy a = {
+			.size = sizeof(a), .id = d->vdevice,
+		};
+
+		/* Has to go before the file does */
+		xioctl(d->iommufd, IOMMU_DESTROY, &a);
+		d->table = false;
+	}
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vit.h"
+#include "table.h"
 
 /**
  * env_init() - Default values; what is in @e->v can be changed afterwards
@@ -18,6 +18,19 @@ void env_init(struct env *e, enum dev_kind kind)
 	vmm_init(&e->v);
 	e->kind = kind;
 	e->trace.fd = -1;
+}
+
+/**
+ * env_init_table() - Default values for table mode: what MAP and UNMAP do is
+ *		      offered, too
+ * @e: Environment
+ * @kind: Kind of the endpoints
+ */
+void env_init_table(struct env *e, enum dev_kind kind)
+{
+	env_init(e, kind);
+	e->v.table = kind != DEV_NONE;
+	e->v.features |= FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
 }
 
 static bool group_taken(struct env *e, int group)
@@ -47,6 +60,26 @@ static int pick(struct env *e, unsigned int nr, bool one_group)
 				e->dev[e->nr++] = &e->all[j];
 	}
 	return e->nr == nr;
+}
+
+/*
+ * The SMMU's driver moves all devices of a group to a table of the guest, and
+ * wants each to have a vDEVICE, also those that are no endpoints.
+ */
+static int open_mates(struct env *e)
+{
+	unsigned int i, nr = e->nr;
+	int rc = 0, k;
+
+	for (k = 0; !rc && k < e->nr_all; k++) {
+		if (!group_taken(e, e->all[k].group))
+			continue;
+		for (i = 0; i < nr && e->dev[i] != &e->all[k]; i++)
+			;
+		if (i == nr)
+			rc = dev_open(&e->all[k], &e->v);
+	}
+	return rc;
 }
 
 /**
@@ -92,6 +125,15 @@ int env_open(struct env *e, unsigned int nr, bool one_group)
 		rc = vmm_set_mem_table(&e->v);
 	for (i = 0; !rc && i < e->nr; i++)
 		rc = dev_open(e->dev[i], &e->v);
+	if (!rc && e->v.table)
+		rc = open_mates(e);
+	if (rc == -EOPNOTSUPP && e->v.table) {
+		snprintf(e->skip, sizeof(e->skip),
+			 "the host can't nest tables for %s", e->dev[0]->name);
+		return -ENODEV;
+	}
+	if (!rc && e->v.table)
+		rc = vmm_add_viommu(&e->v, e->v.nest.event_fd);
 	return rc;
 }
 
@@ -128,6 +170,7 @@ int env_up(struct env *e, unsigned int nr)
 void env_down(struct env *e)
 {
 	unsigned int i;
+	int k;
 
 	if (e->v.fd >= 0) {
 		/* Errors are fine: a test may have left it in any state */
@@ -135,10 +178,11 @@ void env_down(struct env *e)
 		vmm_reset(&e->v);
 		for (i = 0; i < e->nr; i++)
 			vmm_remove_endpoint(&e->v, EP(i));
+		if (e->v.table)
+			vmm_remove_viommu(&e->v);
 	}
-	for (i = 0; i < e->nr; i++)
-		if (e->dev[i])
-			dev_close(e->dev[i]);
+	for (k = 0; k < e->nr_all; k++)
+		dev_close(&e->all[k]);
 	trace_close(&e->trace);
 	vmm_close(&e->v);
 }

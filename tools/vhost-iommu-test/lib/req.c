@@ -314,17 +314,38 @@ int g_batch_add(struct vmm *v, enum batch_op op, __u32 domain, __u64 iova,
 	return req_add(v, &r, NULL);
 }
 
+/* Where the last descriptor of a chain points */
+static void *chain_end(struct vmm *v, struct vq *q, __u32 head)
+{
+	struct vring_desc *d = &q->desc[head];
+
+	if (d->flags & htole16(VRING_DESC_F_INDIRECT)) {
+		__u32 len = le32toh(d->len) / sizeof(*d);
+
+		d = ram_va(v, le64toh(d->addr));
+		d += len - 1;
+	} else {
+		while (d->flags & htole16(VRING_DESC_F_NEXT))
+			d = &q->desc[le16toh(d->next) % q->num];
+	}
+	return ram_va(v, le64toh(d->addr));
+}
+
 /**
- * g_batch_run() - Publish what was added, kick once, collect all of it
+ * g_batch_status() - Publish what was added, kick once, collect all of it
  * @v: VMM
  * @n: Number of requests that were added
+ * @status: Is filled: the status of each, or NO_STATUS
  *
- * Return: The first status that isn't OK, or a negative errno
+ * Return: 0 or a negative errno
  */
-int g_batch_run(struct vmm *v, unsigned int n)
+int g_batch_status(struct vmm *v, unsigned int n, int *status)
 {
 	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	struct virtio_iommu_req_tail *tail;
 	__u16 old = q->published;
+	struct vring_used_elem u;
+	unsigned int i;
 	int rc;
 
 	vq_publish(q);
@@ -333,29 +354,34 @@ int g_batch_run(struct vmm *v, unsigned int n)
 	rc = vq_wait(q, n, REQ_TIMEOUT_MS);
 	if (rc)
 		return rc;
-	while (n--) {
-		struct virtio_iommu_req_tail *tail;
-		struct vring_used_elem u = vq_pop(q);
-		struct vring_desc *d, *end;
-
+	for (i = 0; i < n; i++) {
+		u = vq_pop(q);
+		status[i] = NO_STATUS;
 		if (u.len != sizeof(*tail) || u.id >= q->num)
-			return NO_STATUS;
-		d = &q->desc[u.id];
-		end = q->desc + q->num;
-		if (d->flags & htole16(VRING_DESC_F_INDIRECT)) {
-			__u32 len = le32toh(d->len) / sizeof(*d);
-
-			d = ram_va(v, le64toh(d->addr));
-			end = d + len;
-			d = end - 1;
-		} else {
-			while (d->flags & htole16(VRING_DESC_F_NEXT))
-				d = &q->desc[le16toh(d->next) % q->num];
-		}
-		tail = ram_va(v, le64toh(d->addr));
-		if (!rc && tail->status)
-			rc = tail->status;
+			continue;
+		tail = chain_end(v, q, u.id);
+		status[i] = tail->status;
 	}
+	return 0;
+}
+
+/**
+ * g_batch_run() - Publish what was added, kick once, collect all of it
+ * @v: VMM
+ * @n: Number of requests that were added, at most the ring's size
+ *
+ * Return: The first status that isn't OK, or a negative errno
+ */
+int g_batch_run(struct vmm *v, unsigned int n)
+{
+	int status[1024], rc;
+	unsigned int i;
+
+	if (n > ARRAY_SIZE(status))
+		return -EINVAL;
+	rc = g_batch_status(v, n, status);
+	for (i = 0; !rc && i < n; i++)
+		rc = status[i];
 	return rc;
 }
 

@@ -123,3 +123,116 @@ bool trace_invalidated(struct trace *t)
 	free(text);
 	return found;
 }
+
+static char letter(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		char letter;
+	} names[] = {
+		{ "SMMU_CMD_SYNC", 'S' },
+		{ "SMMU_CMD_CFGI_CD", 'C' },
+		{ "SMMU_CMD_CFGI_CD_ALL", 'c' },
+		{ "SMMU_CMD_CFGI_STE", 'E' },
+		{ "SMMU_CMD_CFGI_ALL", 'e' },
+		{ "SMMU_CMD_CFGI_STE_RANGE", 'e' },
+		{ "SMMU_CMD_TLBI_NH_VA", 'V' },
+		{ "SMMU_CMD_TLBI_NH_VAA", 'A' },
+		{ "SMMU_CMD_TLBI_NH_ASID", 'D' },
+		{ "SMMU_CMD_TLBI_NH_ALL", 'N' },
+		{ "SMMU_CMD_ATC_INV", 'T' },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (len == strlen(names[i].name) &&
+		    !memcmp(name, names[i].name, len))
+			return names[i].letter;
+	return '?';
+}
+
+/**
+ * trace_cmds() - The commands since the mark, one letter each
+ * @t: Trace
+ * @buf: Is filled
+ * @len: Its size
+ *
+ * S: SYNC. C: CFGI_CD, c: CFGI_CD_ALL. E: CFGI_STE, e: of several. TLBI by V:
+ * address and ASID, A: address of all ASIDs, D: ASID, N: all of the VMID. T:
+ * ATC_INV. ?: any other.
+ *
+ * Return: @buf
+ */
+char *trace_cmds(struct trace *t, char *buf, size_t len)
+{
+	static const char event[] = "smmuv3_cmdq_opcode <--- ";
+	char *text = trace_since(t), *p = text;
+	size_t n = 0;
+
+	while (p && (p = strstr(p, event)) && n + 1 < len) {
+		p += strlen(event);
+		buf[n++] = letter(p, strcspn(p, " \r\n"));
+	}
+	buf[n] = 0;
+	free(text);
+	return buf;
+}
+
+/**
+ * trace_count() - How often a letter is in the commands since the mark
+ * @t: Trace
+ * @which: Letter of trace_cmds()
+ */
+unsigned int trace_count(struct trace *t, char which)
+{
+	char *buf = malloc(TRACE_MAX_CMDS), *p;
+	unsigned int n = 0;
+
+	if (!buf)
+		return ~0u;
+	for (p = trace_cmds(t, buf, TRACE_MAX_CMDS); *p; p++)
+		n += *p == which;
+	free(buf);
+	return n;
+}
+
+/**
+ * trace_ranges() - What the invalidations by address since the mark cover
+ * @t: Trace
+ * @r: Is filled
+ * @max: Its size
+ *
+ * The SMMU shows a command's range in pieces whose size is a power of 2. Pieces
+ * that continue each other are joined.
+ *
+ * Return: Number of ranges
+ */
+unsigned int trace_ranges(struct trace *t, struct trace_range *r,
+			  unsigned int max)
+{
+	static const char event[] = "smmuv3_range_inval ";
+	char *text = trace_since(t), *p = text;
+	unsigned int n = 0;
+
+	while (p && (p = strstr(p, event)) && n < max) {
+		struct trace_range one = { };
+		unsigned long long nr;
+		int stage = 0;
+
+		p += strlen(event);
+		if (sscanf(p, "vmid=%d asid=%d addr=0x%llx tg=%u num_pages=0x%llx ttl=%u leaf=%u stage=%d",
+			   &one.vmid, &one.asid, &one.addr, &one.tg, &nr,
+			   &one.ttl, &one.leaf, &stage) < 7)
+			continue;
+		one.len = nr << (one.tg ? one.tg * 2 + 10 : 12);
+		if (n && r[n - 1].asid == one.asid &&
+		    r[n - 1].tg == one.tg && r[n - 1].ttl == one.ttl &&
+		    r[n - 1].leaf == one.leaf &&
+		    r[n - 1].addr + r[n - 1].len == one.addr)
+			r[n - 1].len += one.len;
+		else
+			r[n++] = one;
+	}
+	free(text);
+	return n;
+}

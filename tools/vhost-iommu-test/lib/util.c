@@ -170,3 +170,35 @@ const char *status_name(int status)
 		return "no status";
 	return status < (int)ARRAY_SIZE(names) ? names[status] : "unknown";
 }
+
+#define HUGE_DIR	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static char huge_before[32];
+
+/**
+ * huge_pages() - Reserve huge pages of 2 MiB, if this process may
+ * @n: How many it needs
+ *
+ * Return: Whether there are as many that are free
+ */
+bool huge_pages(unsigned int n)
+{
+	char buf[32];
+
+	if (!huge_before[0])
+		read_file(HUGE_DIR "nr_hugepages", huge_before,
+			  sizeof(huge_before));
+	snprintf(buf, sizeof(buf), "%u", n);
+	write_file(HUGE_DIR "nr_hugepages", buf);
+	return read_file(HUGE_DIR "free_hugepages", buf, sizeof(buf)) > 0 &&
+	       strtoul(buf, NULL, 10) >= n;
+}
+
+/**
+ * huge_pages_back() - Let go of what huge_pages() reserved
+ */
+void huge_pages_back(void)
+{
+	if (huge_before[0])
+		write_file(HUGE_DIR "nr_hugepages", huge_before);
+}

@@ -73,6 +73,8 @@ ssize_t read_file(const char *path, char *buf, size_t len);
 void kmsg(const char *text);
 int xioctl(int fd, unsigned long cmd, void *arg);
 long slab_kib(void);
+bool huge_pages(unsigned int n);
+void huge_pages_back(void);
 const char *status_name(int status);
 
 /* ring.c */
@@ -152,18 +154,44 @@ struct ram {
 	int memfd;
 };
 
-#define VMM_MAX_RAM	4
+#define VMM_MAX_RAM	6
 
 struct dma_dev;
+
+/**
+ * struct nest - The host's objects for tables of the guest
+ * @viommu: The vIOMMU on the RAM HWPT, or 0
+ * @type: Its type, IOMMU_VIOMMU_TYPE_*
+ * @event_type: Type of its event queue, IOMMU_VEVENTQ_TYPE_*
+ * @veventq: The event queue's ID
+ * @event_fd: Its file, or -1
+ * @depth: Number of events that it holds
+ * @next_id: ID of the next vDEVICE
+ * @idr: ID registers of the SMMU
+ */
+struct nest {
+	__u32 viommu;
+	__u32 type;
+	__u32 event_type;
+	__u32 veventq;
+	int event_fd;
+	__u32 depth;
+	__u64 next_id;
+	__u32 idr[6];
+};
 
 /**
  * struct vmm - A VMM with one vhost-iommu
  * @fd: /dev/vhost-iommu
  * @iommufd: /dev/iommu, or -1
  * @ram_ioas: The RAM IOAS
- * @ram_hwpt: An HWPT of it, or 0
+ * @ram_hwpt: An HWPT of it, or 0; with @table a nesting parent
+ * @table: Endpoints can have tables of the guest
+ * @nest: What that takes
  * @ram: Guest RAM; the first region holds rings and request buffers
  * @nr_ram: Number of regions
+ * @small_pages: New regions come in pages of the smallest size, also if there
+ *	are others
  * @scratch: The kernel's scratch area
  * @scratch_len: Its length
  * @config: What SET_CONFIG is given
@@ -178,8 +206,11 @@ struct vmm {
 	int iommufd;
 	__u32 ram_ioas;
 	__u32 ram_hwpt;
+	bool table;
+	struct nest nest;
 	struct ram ram[VMM_MAX_RAM];
 	unsigned int nr_ram;
+	bool small_pages;
 	void *scratch;
 	size_t scratch_len;
 	struct vhost_iommu_set_config config;
@@ -273,6 +304,7 @@ enum batch_op { BATCH_MAP, BATCH_UNMAP };
 
 int g_batch_add(struct vmm *v, enum batch_op op, __u32 domain, __u64 iova,
 		__u64 len, __u64 phys);
+int g_batch_status(struct vmm *v, unsigned int n, int *status);
 int g_batch_run(struct vmm *v, unsigned int n);
 
 size_t probe_resv(void *buf, __u8 subtype, __u64 start, __u64 end);
@@ -287,7 +319,11 @@ enum dev_kind { DEV_NONE, DEV_MOCK, DEV_EDU, DEV_IGB };
  * @name: Name in sysfs
  * @cdev: VFIO character device
  * @fd: The open VFIO device, or -1
+ * @iommufd: The iommufd that it is bound to
  * @dev_id: Its ID in the iommufd
+ * @table: It has a vDEVICE, and is to be an endpoint with tables
+ * @vdevice: The vDEVICE
+ * @virt_id: ID that the vIOMMU knows the device by
  * @group: Number of its IOMMU group
  * @max_iova: Highest IOVA that it can address
  * @max_len: Most bytes in one transfer
@@ -304,7 +340,11 @@ struct dma_dev {
 	char name[32];
 	char cdev[64];
 	int fd;
+	int iommufd;
 	__u32 dev_id;
+	bool table;
+	__u32 vdevice;
+	__u64 virt_id;
 	int group;
 	__u64 max_iova;
 	__u32 max_len;
@@ -367,6 +407,33 @@ bool trace_wait(struct trace *t, const char *const *words,
 char *trace_since(struct trace *t);
 bool trace_invalidated(struct trace *t);
 
+/**
+ * struct trace_range - An invalidation by address
+ * @vmid: VMID, the guest's
+ * @asid: ASID, or -1 for all
+ * @addr: First address
+ * @len: Bytes
+ * @tg: Granule as in the command: 0 none, 1 4 KiB, 2 16 KiB, 3 64 KiB
+ * @ttl: Level of the leaves, 0 if any
+ * @leaf: Only leaves
+ */
+struct trace_range {
+	int vmid;
+	int asid;
+	unsigned long long addr;
+	unsigned long long len;
+	unsigned int tg;
+	unsigned int ttl;
+	unsigned int leaf;
+};
+
+#define TRACE_MAX_CMDS	65536
+
+char *trace_cmds(struct trace *t, char *buf, size_t len);
+unsigned int trace_count(struct trace *t, char which);
+unsigned int trace_ranges(struct trace *t, struct trace_range *r,
+			  unsigned int max);
+
 /* env.c: a running device with endpoints, what most tests begin with */
 
 #define EP(i)		(0x10 + (i))
@@ -405,6 +472,7 @@ struct env {
 };
 
 void env_init(struct env *e, enum dev_kind kind);
+void env_init_table(struct env *e, enum dev_kind kind);
 int env_open(struct env *e, unsigned int nr, bool one_group);
 int env_add(struct env *e);
 int env_up(struct env *e, unsigned int nr);

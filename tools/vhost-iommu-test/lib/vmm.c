@@ -14,7 +14,7 @@
 
 #include <linux/memfd.h>
 
-#include "vit.h"
+#include "table.h"
 
 #define RING_SPAN	KIB(256)
 #define RING_AVAIL	KIB(64)
@@ -31,6 +31,10 @@ void vmm_init(struct vmm *v)
 	memset(v, 0, sizeof(*v));
 	v->fd = -1;
 	v->iommufd = -1;
+	v->nest.event_fd = -1;
+	v->nest.depth = 64;
+	/* No vDEVICE has its endpoint's ID */
+	v->nest.next_id = 0x51;
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
 		v->vq[i].kick = -1;
 		v->vq[i].call = -1;
@@ -65,6 +69,7 @@ void vmm_close(struct vmm *v)
 	unsigned int i;
 
 	close_fd(&v->fd);
+	close_fd(&v->nest.event_fd);
 	close_fd(&v->iommufd);
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
 		close_fd(&v->vq[i].kick);
@@ -225,7 +230,7 @@ int vmm_destroy(struct vmm *v, __u32 id)
  * @size: Bytes
  *
  * The memory comes in huge pages if the system has reserved some, so that an
- * IOMMU can use large pages.
+ * IOMMU can use large pages; unless @v->small_pages is set.
  */
 int vmm_add_ram(struct vmm *v, __u64 gpa, __u64 size)
 {
@@ -236,7 +241,7 @@ int vmm_add_ram(struct vmm *v, __u64 gpa, __u64 size)
 
 	if (v->nr_ram == VMM_MAX_RAM)
 		return -ENOSPC;
-	fd = memfd_create("guest-ram", flags);
+	fd = v->small_pages ? -1 : memfd_create("guest-ram", flags);
 	if (fd >= 0 && !(size % MIB(2)) && !ftruncate(fd, size))
 		va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			  0);
@@ -541,6 +546,11 @@ int vmm_add_endpoint(struct vmm *v, __u32 id, struct dma_dev *dev, int group,
 		a.device_fd = dev->fd;
 		a.dev_id = dev->dev_id;
 		a.ram_hwpt_id = v->ram_hwpt;
+	}
+	if (dev && dev->table) {
+		a.flags |= VHOST_IOMMU_EP_TABLE;
+		a.viommu_id = v->nest.viommu;
+		a.virt_id = dev->virt_id;
 	}
 	if (group >= 0) {
 		a.flags |= VHOST_IOMMU_EP_GROUP;
