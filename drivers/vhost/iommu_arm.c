@@ -77,7 +77,6 @@
 #define ARM_TLBI_1_TTL			GENMASK_ULL(9, 8)
 #define ARM_TLBI_1_TG			GENMASK_ULL(11, 10)
 #define ARM_TLBI_1_ADDRESS		GENMASK_ULL(63, 12)
-#define ARM_ATC_0_GLOBAL		BIT_ULL(9)
 #define ARM_ATC_1_SIZE			GENMASK_ULL(5, 0)
 #define ARM_ATC_1_ADDRESS		GENMASK_ULL(63, 12)
 #define ARM_ATC_SIZE_ALL		52
@@ -395,6 +394,11 @@ static u64 vhost_iommu_arm_atc_range(u64 start, u64 last)
 	       (start & ARM_ATC_1_ADDRESS & ~((BIT_ULL(size) - 1) << 12));
 }
 
+/*
+ * A device that is asked without a PASID drops what it has of the range for all
+ * of them. It may not have PASIDs, so it is not asked for one unless the guest
+ * names it; 0 is also what the endpoint does without one.
+ */
 static void vhost_iommu_arm_device(const struct vhost_iommu_hw *hw,
 				   const struct vhost_iommu_req *req,
 				   u64 virt_id, bool ats,
@@ -407,18 +411,8 @@ static void vhost_iommu_arm_device(const struct vhost_iommu_hw *hw,
 		return;
 	if (req->scope == VIRTIO_IOMMU_INV_S_ADDRESS)
 		hi = vhost_iommu_arm_atc_range(req->virt_start, req->virt_end);
-	if (vhost_iommu_arm_ssid_bits(hw)) {
-		if (req->flags & VIRTIO_IOMMU_INV_F_PASID &&
-		    req->scope != VIRTIO_IOMMU_INV_S_DOMAIN) {
-			/* Substream 0 is what the endpoint does without one */
-			if (req->pasid)
-				lo |= ARM_CMD_0_SSV |
-				      FIELD_PREP(ARM_CMD_0_SSID, req->pasid);
-		} else {
-			vhost_iommu_cmd_add(cmds, lo | ARM_CMD_0_SSV |
-					    ARM_ATC_0_GLOBAL, hi);
-		}
-	}
+	if (req->pasid && req->scope != VIRTIO_IOMMU_INV_S_DOMAIN)
+		lo |= ARM_CMD_0_SSV | FIELD_PREP(ARM_CMD_0_SSID, req->pasid);
 	vhost_iommu_cmd_add(cmds, lo, hi);
 }
 
