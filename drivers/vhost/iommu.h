@@ -200,6 +200,7 @@ struct vhost_iommu_group {
  * @nest: Its vIOMMU, or NULL
  * @virt_id: Its vDEVICE there
  * @ats: The device can cache translations
+ * @pasid_bits: The device has PASIDs of that many bits; 0 if it has none
  * @group: Its group, always set
  * @group_node: In &vhost_iommu_group.endpoints
  * @domain: Domain that it is attached to, or NULL
@@ -218,6 +219,7 @@ struct vhost_iommu_endpoint {
 	struct vhost_iommu_nest *nest;
 	u64 virt_id;
 	bool ats;
+	u8 pasid_bits;
 	struct vhost_iommu_group *group;
 	struct list_head group_node;
 	struct vhost_iommu_domain *domain;
@@ -450,7 +452,8 @@ int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
 				  struct file *device, u32 dev_id,
 				  struct vhost_iommu_nest *nest, u32 *hwpt);
 int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
-			     struct vhost_iommu_hw *hw, bool *ats);
+			     struct vhost_iommu_hw *hw, bool *ats,
+			     u8 *pasid_bits);
 int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
 				 const struct vhost_iommu_nest *nest,
 				 u32 dev_id,

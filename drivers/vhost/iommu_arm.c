@@ -396,12 +396,12 @@ static u64 vhost_iommu_arm_atc_range(u64 start, u64 last)
 
 /*
  * A device that is asked without a PASID drops what it has of the range for all
- * of them. It may not have PASIDs, so it is not asked for one unless the guest
- * names it; 0 is also what the endpoint does without one.
+ * of them. It is asked about one only if it can have it, whatever the guest
+ * says: a device need not answer what it does not understand. PASID 0 is what
+ * the endpoint does without one, too.
  */
-static void vhost_iommu_arm_device(const struct vhost_iommu_hw *hw,
-				   const struct vhost_iommu_req *req,
-				   u64 virt_id, bool ats,
+static void vhost_iommu_arm_device(const struct vhost_iommu_req *req,
+				   u64 virt_id, bool ats, u8 pasid_bits,
 				   struct vhost_iommu_cmds *cmds)
 {
 	u64 lo = ARM_CMD_ATC_INV | FIELD_PREP(ARM_CMD_0_SID, virt_id);
@@ -411,7 +411,8 @@ static void vhost_iommu_arm_device(const struct vhost_iommu_hw *hw,
 		return;
 	if (req->scope == VIRTIO_IOMMU_INV_S_ADDRESS)
 		hi = vhost_iommu_arm_atc_range(req->virt_start, req->virt_end);
-	if (req->pasid && req->scope != VIRTIO_IOMMU_INV_S_DOMAIN)
+	if (req->pasid && !(req->pasid >> pasid_bits) &&
+	    req->scope != VIRTIO_IOMMU_INV_S_DOMAIN)
 		lo |= ARM_CMD_0_SSV | FIELD_PREP(ARM_CMD_0_SSID, req->pasid);
 	vhost_iommu_cmd_add(cmds, lo, hi);
 }

@@ -140,7 +140,8 @@ struct vhost_iommu_event {
  * @context: Commands for an endpoint's context descriptors
  * @tlb: Say what an INVALIDATE request means for TLBs
  * @tlb_commands: Commands for that
- * @device: Commands for the cache of an endpoint
+ * @device: Commands for the cache of an endpoint, which is off unless ats is
+ *          set; the device has PASIDs of pasid_bits bits, or none
  * @event: Decode an event record
  *
  * Functions that are NULL have nothing to do. @context, @tlb_commands and
@@ -169,9 +170,8 @@ struct vhost_iommu_format {
 	void (*tlb_commands)(const struct vhost_iommu_hw *hw,
 			     const struct vhost_iommu_inv *inv,
 			     struct vhost_iommu_cmds *cmds);
-	void (*device)(const struct vhost_iommu_hw *hw,
-		       const struct vhost_iommu_req *req, u64 virt_id, bool ats,
-		       struct vhost_iommu_cmds *cmds);
+	void (*device)(const struct vhost_iommu_req *req, u64 virt_id, bool ats,
+		       u8 pasid_bits, struct vhost_iommu_cmds *cmds);
 	void (*event)(const void *record, struct vhost_iommu_event *event);
 };
 

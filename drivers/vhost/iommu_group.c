@@ -458,7 +458,8 @@ static int vhost_iommu_device_nest(struct vhost_iommu *viommu,
 
 	if (!nest)
 		return -ENOENT;
-	rc = vhost_iommu_host_hw_info(viommu, ep->dev_id, &hw, &ep->ats);
+	rc = vhost_iommu_host_hw_info(viommu, ep->dev_id, &hw, &ep->ats,
+				      &ep->pasid_bits);
 	if (rc)
 		return rc == -ENOMEM || rc == -EFAULT || rc == -EPERM ? rc :
 								       -EIO;

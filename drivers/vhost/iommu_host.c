@@ -454,6 +454,7 @@ int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
  * @dev_id: A device that is bound to the iommufd
  * @hw: What formats have to know of the IOMMU
  * @ats: The device can cache translations
+ * @pasid_bits: Size of its PASIDs, 0 if it has none
  *
  * The VMM may write to the answer before it is read. The host checks all that
  * is made of it.
@@ -461,7 +462,8 @@ int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
  * Return: 0 or the errno of IOMMU_GET_HW_INFO.
  */
 int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
-			     struct vhost_iommu_hw *hw, bool *ats)
+			     struct vhost_iommu_hw *hw, bool *ats,
+			     u8 *pasid_bits)
 {
 	struct iommu_hw_info_arm_smmuv3 arm = {};
 	void __user *data = vhost_iommu_host_data(viommu);
@@ -480,6 +482,7 @@ int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
 		return rc;
 	hw->type = cmd.out_data_type;
 	*ats = !(cmd.out_capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+	*pasid_bits = min(cmd.out_max_pasid_log2, 20);
 	if (hw->type != IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
 		return 0;
 	if (copy_from_user(&arm, data, sizeof(arm)))

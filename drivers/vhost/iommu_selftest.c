@@ -39,9 +39,8 @@ static u8 vhost_iommu_selftest_check(const struct vhost_iommu_hw *hw,
 	return req->pasid ? VIRTIO_IOMMU_S_INVAL : VIRTIO_IOMMU_S_OK;
 }
 
-static void vhost_iommu_selftest_device(const struct vhost_iommu_hw *hw,
-					const struct vhost_iommu_req *req,
-					u64 virt_id, bool ats,
+static void vhost_iommu_selftest_device(const struct vhost_iommu_req *req,
+					u64 virt_id, bool ats, u8 pasid_bits,
 					struct vhost_iommu_cmds *cmds)
 {
 	struct iommu_viommu_invalidate_selftest data = { .vdev_id = virt_id };

@@ -103,8 +103,9 @@ static int vhost_iommu_inv_endpoints(struct vhost_iommu *viommu,
 		if (phase == VHOST_IOMMU_PHASE_CONTEXT)
 			format->context(&p->req, ep->virt_id, &viommu->cmds);
 		else
-			format->device(&nest->hw, &p->req, ep->virt_id,
-				       ep->group->table_ats, &viommu->cmds);
+			format->device(&p->req, ep->virt_id,
+				       ep->ats && ep->group->table_ats,
+				       ep->pasid_bits, &viommu->cmds);
 		rc = vhost_iommu_inv_issue(viommu, nest, false);
 		if (rc)
 			break;
