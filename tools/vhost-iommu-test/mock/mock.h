@@ -14,8 +14,17 @@
 #include "vhost_iommu_mock_uapi.h"
 
 #define MOCK_MAX_DEVICES	64
+#define MOCK_MAX_IOMMUS		4
 
 struct mock_domain;
+
+/**
+ * struct mock_iommu - An IOMMU
+ * @iommu: The IOMMU core's part
+ */
+struct mock_iommu {
+	struct iommu_device iommu;
+};
 
 /**
  * struct mock_device - A device on the mock bus
@@ -23,6 +32,7 @@ struct mock_domain;
  * @index: Number among the devices of its kind
  * @emulated: The device has no IOMMU
  * @group: Number of the shared IOMMU group, 0 for a group of its own
+ * @iommu: The IOMMU that the device is behind
  * @domain: Page table that translates DMA, NULL if the device is blocked
  * @ctl: Points of failure, and the counters that belong to the device
  */
@@ -31,6 +41,7 @@ struct mock_device {
 	unsigned int index;
 	bool emulated;
 	int group;
+	struct mock_iommu *iommu;
 	/**
 	 * @lock: Protects @domain and @ctl. Held while the DMA engine copies a
 	 * page, so that no access through a page table outlives its
@@ -56,7 +67,7 @@ int mock_inject(struct mock_device *mdev, unsigned int point);
 
 int mock_iommu_register(struct device *parent);
 void mock_iommu_unregister(void);
-int mock_iommu_device_add(struct device *dev);
+int mock_iommu_device_add(struct mock_device *mdev, unsigned int iommu);
 u32 mock_iommu_dma(struct mock_device *mdev, u64 iova, void *buf, size_t len,
 		   bool write);
 void mock_iommu_stats(struct mock_device *mdev,

@@ -48,7 +48,8 @@ struct mock_domain {
 	atomic64_t bytes;
 };
 
-static struct iommu_device mock_iommu;
+static struct mock_iommu mock_iommus[MOCK_MAX_IOMMUS];
+static unsigned int nr_mock_iommus;
 static struct notifier_block mock_iommu_nb;
 
 static atomic64_t mock_domain_serial;
@@ -257,9 +258,13 @@ static void mock_domain_iotlb_sync(struct iommu_domain *domain,
 static int mock_domain_attach_dev(struct iommu_domain *domain,
 				  struct device *dev, struct iommu_domain *old)
 {
+	struct mock_domain *mdom = to_mock_domain(domain);
 	struct mock_device *mdev = to_mock_device(dev);
 	struct vhost_iommu_mock_inject *inject;
 	int rc;
+
+	if (mdom->owner->iommu != mdev->iommu)
+		return -EINVAL;
 
 	inject = &mdev->ctl.inject[VHOST_IOMMU_MOCK_INJECT_DOMAIN];
 
@@ -270,7 +275,7 @@ static int mock_domain_attach_dev(struct iommu_domain *domain,
 			mdev->domain = NULL;
 		return rc;
 	}
-	mdev->domain = to_mock_domain(domain);
+	mdev->domain = mdom;
 	mdev->ctl.attach_domain++;
 	return 0;
 }
@@ -376,7 +381,7 @@ static struct iommu_device *mock_probe_device(struct device *dev)
 {
 	if (dev->bus != &mock_bus || to_mock_device(dev)->emulated)
 		return ERR_PTR(-ENODEV);
-	return &mock_iommu;
+	return &to_mock_device(dev)->iommu->iommu;
 }
 
 static void mock_release_device(struct device *dev)
@@ -513,35 +518,57 @@ void mock_iommu_stats(struct mock_device *mdev,
 }
 
 /**
- * mock_iommu_device_add() - Add a device to the bus, behind the IOMMU
- * @dev: The device, initialised
+ * mock_iommu_device_add() - Add a device to the bus, behind an IOMMU
+ * @mdev: The device, initialised
+ * @iommu: Number of the IOMMU
+ *
+ * The IOMMU core looks the driver up by the first IOMMU, the only one that is
+ * registered; mock_probe_device() names the right one.
  *
  * Return: 0 or a negative errno.
  */
-int mock_iommu_device_add(struct device *dev)
+int mock_iommu_device_add(struct mock_device *mdev, unsigned int iommu)
 {
-	return iommu_mock_device_add(dev, &mock_iommu);
+	mdev->iommu = &mock_iommus[iommu];
+	return iommu_mock_device_add(&mdev->dev, &mock_iommus[0].iommu);
+}
+
+static void mock_iommu_remove(void)
+{
+	while (nr_mock_iommus)
+		iommu_device_sysfs_remove(&mock_iommus[--nr_mock_iommus].iommu);
 }
 
 /**
  * mock_iommu_register() - Make the IOMMU driver known for the mock bus
- * @parent: Parent of the IOMMU's device in sysfs
+ * @parent: Parent of the IOMMUs' devices in sysfs
  *
  * Return: 0 or a negative errno.
  */
 int mock_iommu_register(struct device *parent)
 {
+	unsigned int i;
 	int rc;
 
-	rc = iommu_device_sysfs_add(&mock_iommu, parent, NULL,
-				    "vhost_iommu_mock");
-	if (rc)
-		return rc;
+	for (i = 0; i < MOCK_MAX_IOMMUS; i++) {
+		struct mock_iommu *iommu = &mock_iommus[i];
 
-	rc = iommu_device_register_bus(&mock_iommu, &mock_iommu_ops, &mock_bus,
-				       &mock_iommu_nb);
+		iommu->iommu.ops = &mock_iommu_ops;
+		rc = iommu_device_sysfs_add(&iommu->iommu, parent, NULL,
+					    "vhost_iommu_mock%u", i);
+		if (rc)
+			goto out_remove;
+		nr_mock_iommus++;
+	}
+
+	rc = iommu_device_register_bus(&mock_iommus[0].iommu, &mock_iommu_ops,
+				       &mock_bus, &mock_iommu_nb);
 	if (rc)
-		iommu_device_sysfs_remove(&mock_iommu);
+		goto out_remove;
+	return 0;
+
+out_remove:
+	mock_iommu_remove();
 	return rc;
 }
 
@@ -550,6 +577,7 @@ int mock_iommu_register(struct device *parent)
  */
 void mock_iommu_unregister(void)
 {
-	iommu_device_unregister_bus(&mock_iommu, &mock_bus, &mock_iommu_nb);
-	iommu_device_sysfs_remove(&mock_iommu);
+	iommu_device_unregister_bus(&mock_iommus[0].iommu, &mock_bus,
+				    &mock_iommu_nb);
+	mock_iommu_remove();
 }

@@ -32,6 +32,12 @@ module_param_array(groups, int, &nr_groups, 0444);
 MODULE_PARM_DESC(groups,
 		 "IOMMU group of each device: devices with equal non-zero numbers share one (default 0: a group of its own)");
 
+static unsigned int iommus[MOCK_MAX_DEVICES];
+static int nr_iommus;
+module_param_array(iommus, uint, &nr_iommus, 0444);
+MODULE_PARM_DESC(iommus,
+		 "IOMMU that each device is behind (default 0, less than 4)");
+
 unsigned int mock_iova_bits = 48;
 module_param_named(iova_bits, mock_iova_bits, uint, 0444);
 MODULE_PARM_DESC(iova_bits, "Size of the IOVA space (default 48, 32 to 52)");
@@ -82,7 +88,7 @@ static int mock_device_create(unsigned int index, bool is_emulated)
 	if (!rc && is_emulated)
 		rc = device_add(&mdev->dev);
 	else if (!rc)
-		rc = mock_iommu_device_add(&mdev->dev);
+		rc = mock_iommu_device_add(mdev, iommus[index]);
 	if (rc) {
 		put_device(&mdev->dev);
 		return rc;
@@ -148,6 +154,21 @@ static void mock_msi_destroy(void)
 	irq_domain_free_fwnode(mock_msi_fwnode);
 }
 
+/* Devices of one group are behind one IOMMU. */
+static bool mock_iommus_valid(void)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < devices; i++) {
+		if (iommus[i] >= MOCK_MAX_IOMMUS)
+			return false;
+		for (k = 0; groups[i] && k < i; k++)
+			if (groups[k] == groups[i] && iommus[k] != iommus[i])
+				return false;
+	}
+	return true;
+}
+
 static int __init mock_init(void)
 {
 	int rc;
@@ -156,6 +177,11 @@ static int __init mock_init(void)
 	    mock_iova_bits < 32 || mock_iova_bits > 52) {
 		pr_err("devices and emulated are limited to %u, iova_bits to 32 to 52\n",
 		       MOCK_MAX_DEVICES);
+		return -EINVAL;
+	}
+	if (!mock_iommus_valid()) {
+		pr_err("iommus are limited to %u, and the same for a group\n",
+		       MOCK_MAX_IOMMUS);
 		return -EINVAL;
 	}
 
