@@ -6,47 +6,13 @@
  * size.
  */
 #include <linux/highmem.h>
-#include <linux/iommufd.h>
-#include <linux/maple_tree.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/sizes.h>
 
 #include "iommu-priv.h"
 #include "mock.h"
 
 #define MOCK_LEAF_SHIFT		21
-
-/**
- * struct mock_domain - A page table
- * @domain: The IOMMU core's part
- * @owner: Device that the table was allocated for. The table holds a module
- *	reference, and devices go only when the module does.
- * @id: Serial number
- * @pt: The entries, by IOVA page number: see mock_pte(). The tree's lock is
- *	held while the DMA engine copies a page, so that no access outlives the
- *	entry that allowed it.
- * @leaf: Leaf tables that exist, by number
- * @nr_leaf: How many those are
- * @nr_map: Map operations
- * @nr_unmap: Unmap operations
- * @nr_flush: TLB flushes
- * @bytes: Bytes mapped
- */
-struct mock_domain {
-	struct iommu_domain domain;
-	struct mock_device *owner;
-	u64 id;
-	/** @map_mutex: Serialises the accounting of leaf tables */
-	struct mutex map_mutex;
-	struct maple_tree pt;
-	struct maple_tree leaf;
-	atomic64_t nr_leaf;
-	atomic64_t nr_map;
-	atomic64_t nr_unmap;
-	atomic64_t nr_flush;
-	atomic64_t bytes;
-};
 
 static struct mock_iommu mock_iommus[MOCK_MAX_IOMMUS];
 static unsigned int nr_mock_iommus;
@@ -58,11 +24,6 @@ static atomic64_t mock_total_map;
 static atomic64_t mock_total_unmap;
 static atomic64_t mock_total_flush;
 static atomic64_t mock_total_leaf;
-
-static struct mock_domain *to_mock_domain(struct iommu_domain *domain)
-{
-	return container_of(domain, struct mock_domain, domain);
-}
 
 static int mock_inject_locked(struct mock_device *mdev, unsigned int point)
 {
@@ -92,6 +53,42 @@ int mock_inject(struct mock_device *mdev, unsigned int point)
 {
 	guard(spinlock)(&mdev->lock);
 	return mock_inject_locked(mdev, point);
+}
+
+/**
+ * mock_inject_iommu() - Is this operation of an IOMMU to fail?
+ * @iommu: The IOMMU
+ * @point: VHOST_IOMMU_MOCK_INJECT_*
+ * @flags: Only if the point was armed with exactly these flags
+ *
+ * Return: 0, or the negative errno to fail with.
+ */
+int mock_inject_iommu(struct mock_iommu *iommu, unsigned int point, u32 flags)
+{
+	struct vhost_iommu_mock_inject *inject;
+	struct mock_device *mdev;
+	unsigned int i;
+
+	for (i = 0; i < nr_mock_devices; i++) {
+		mdev = mock_devices[i];
+		if (mdev->iommu != iommu)
+			continue;
+		inject = &mdev->ctl.inject[point];
+		guard(spinlock)(&mdev->lock);
+		if (inject->count && inject->flags == flags)
+			return mock_inject_locked(mdev, point);
+	}
+	return 0;
+}
+
+/**
+ * mock_domain_new_id() - Take a serial number for a page table
+ *
+ * Return: The number, which no other page table has or had.
+ */
+u64 mock_domain_new_id(void)
+{
+	return atomic64_inc_return(&mock_domain_serial);
 }
 
 /*
@@ -245,8 +242,12 @@ static phys_addr_t mock_domain_iova_to_phys(struct iommu_domain *domain,
 
 static void mock_domain_flush_iotlb_all(struct iommu_domain *domain)
 {
-	atomic64_inc(&to_mock_domain(domain)->nr_flush);
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	atomic64_inc(&mdom->nr_flush);
 	atomic64_inc(&mock_total_flush);
+	if (mdom->nest_parent)
+		mock_walk_flush_parent(mdom->owner->iommu, mdom->id);
 }
 
 static void mock_domain_iotlb_sync(struct iommu_domain *domain,
@@ -255,29 +256,65 @@ static void mock_domain_iotlb_sync(struct iommu_domain *domain,
 	mock_domain_flush_iotlb_all(domain);
 }
 
+/**
+ * mock_attach() - Change what translates a device's DMA
+ * @mdev: The device
+ * @mdom: The page table
+ * @nested: The one nested on it, or NULL
+ * @viommu: Where faults are to be reported, or NULL
+ * @virt_id: The ID to report
+ *
+ * Return: 0, or the error that was injected.
+ */
+int mock_attach(struct mock_device *mdev, struct mock_domain *mdom,
+		struct mock_nested *nested, struct mock_viommu *viommu,
+		u64 virt_id)
+{
+	struct vhost_iommu_mock_inject *inject;
+	int rc;
+
+	inject = &mdev->ctl.inject[VHOST_IOMMU_MOCK_INJECT_DOMAIN];
+
+	guard(mutex)(&mdev->event_lock);
+	scoped_guard(spinlock, &mdev->lock) {
+		rc = mock_inject_locked(mdev, VHOST_IOMMU_MOCK_INJECT_DOMAIN);
+		if (rc) {
+			if (inject->flags & VHOST_IOMMU_MOCK_INJECT_F_BLOCK) {
+				mdev->domain = NULL;
+				mdev->nested = NULL;
+			}
+			return rc;
+		}
+		mdev->domain = mdom;
+		mdev->nested = nested;
+		mdev->ctl.attach_domain++;
+		mock_walk_flush_device(mdev);
+	}
+	mdev->viommu = viommu;
+	mdev->virt_id = virt_id;
+	return 0;
+}
+
+static void mock_block(struct mock_device *mdev)
+{
+	guard(mutex)(&mdev->event_lock);
+	scoped_guard(spinlock, &mdev->lock) {
+		mdev->domain = NULL;
+		mdev->nested = NULL;
+		mock_walk_flush_device(mdev);
+	}
+	mdev->viommu = NULL;
+}
+
 static int mock_domain_attach_dev(struct iommu_domain *domain,
 				  struct device *dev, struct iommu_domain *old)
 {
 	struct mock_domain *mdom = to_mock_domain(domain);
 	struct mock_device *mdev = to_mock_device(dev);
-	struct vhost_iommu_mock_inject *inject;
-	int rc;
 
 	if (mdom->owner->iommu != mdev->iommu)
 		return -EINVAL;
-
-	inject = &mdev->ctl.inject[VHOST_IOMMU_MOCK_INJECT_DOMAIN];
-
-	guard(spinlock)(&mdev->lock);
-	rc = mock_inject_locked(mdev, VHOST_IOMMU_MOCK_INJECT_DOMAIN);
-	if (rc) {
-		if (inject->flags & VHOST_IOMMU_MOCK_INJECT_F_BLOCK)
-			mdev->domain = NULL;
-		return rc;
-	}
-	mdev->domain = mdom;
-	mdev->ctl.attach_domain++;
-	return 0;
+	return mock_attach(mdev, mdom, NULL, NULL, 0);
 }
 
 static void mock_domain_free(struct iommu_domain *domain)
@@ -315,6 +352,8 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 
 	if ((flags & ~IOMMU_HWPT_ALLOC_NEST_PARENT) || user_data)
 		return ERR_PTR(-EOPNOTSUPP);
+	if (flags && !mock_nest_possible(mdev->iommu))
+		return ERR_PTR(-EOPNOTSUPP);
 
 	rc = mock_inject(mdev, VHOST_IOMMU_MOCK_INJECT_ALLOC);
 	if (rc)
@@ -330,7 +369,8 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	 */
 	__module_get(THIS_MODULE);
 	mdom->owner = mdev;
-	mdom->id = atomic64_inc_return(&mock_domain_serial);
+	mdom->id = mock_domain_new_id();
+	mdom->nest_parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
 	mutex_init(&mdom->map_mutex);
 	mt_init(&mdom->pt);
 	mt_init(&mdom->leaf);
@@ -348,8 +388,8 @@ static int mock_blocked_attach_dev(struct iommu_domain *domain,
 {
 	struct mock_device *mdev = to_mock_device(dev);
 
+	mock_block(mdev);
 	guard(spinlock)(&mdev->lock);
-	mdev->domain = NULL;
 	mdev->ctl.attach_blocked++;
 	return 0;
 }
@@ -386,10 +426,7 @@ static struct iommu_device *mock_probe_device(struct device *dev)
 
 static void mock_release_device(struct device *dev)
 {
-	struct mock_device *mdev = to_mock_device(dev);
-
-	guard(spinlock)(&mdev->lock);
-	mdev->domain = NULL;
+	mock_block(to_mock_device(dev));
 }
 
 static struct iommu_group *mock_device_group(struct device *dev)
@@ -423,7 +460,14 @@ static void mock_get_resv_regions(struct device *dev, struct list_head *list)
 
 static bool mock_capable(struct device *dev, enum iommu_cap cap)
 {
-	return cap == IOMMU_CAP_CACHE_COHERENCY;
+	switch (cap) {
+	case IOMMU_CAP_CACHE_COHERENCY:
+		return true;
+	case IOMMU_CAP_PCI_ATS_SUPPORTED:
+		return mock_nest_has_ats(to_mock_device(dev)->iommu);
+	default:
+		return false;
+	}
 }
 
 /*
@@ -432,49 +476,33 @@ static bool mock_capable(struct device *dev, enum iommu_cap cap)
  */
 static const struct iommu_ops mock_iommu_ops = {
 	.capable = mock_capable,
+	.hw_info = mock_nest_hw_info,
 	.domain_alloc_paging_flags = mock_domain_alloc_paging_flags,
 	.probe_device = mock_probe_device,
 	.release_device = mock_release_device,
 	.device_group = mock_device_group,
 	.get_resv_regions = mock_get_resv_regions,
 	.def_domain_type = mock_def_domain_type,
+	.get_viommu_size = mock_nest_viommu_size,
+	.viommu_init = mock_nest_viommu_init,
 	.identity_domain = &mock_identity_domain,
 	.blocked_domain = &mock_blocked_domain,
 };
 
 /**
- * mock_iommu_dma() - Access memory as the device would
- * @mdev: The device
- * @iova: Address of the first byte
+ * mock_copy() - Access memory
+ * @pfn: Physical page number
+ * @iova: Any address whose offset in the page is that of the first byte
  * @buf: What is written to memory, or where what is read goes
- * @len: How many bytes; they are within one page
+ * @len: How many bytes; they are within the page
  * @write: Whether memory is written
  *
  * Return: VHOST_IOMMU_MOCK_DMA_*.
  */
-u32 mock_iommu_dma(struct mock_device *mdev, u64 iova, void *buf, size_t len,
-		   bool write)
+u32 mock_copy(u64 pfn, u64 iova, void *buf, size_t len, bool write)
 {
-	unsigned long pfn = iova >> PAGE_SHIFT;
-	struct mock_domain *mdom;
-	struct ma_state mas;
-	void *pte;
 	u8 *addr;
 
-	guard(spinlock)(&mdev->lock);
-	mdom = mdev->domain;
-	if (!mdom)
-		return VHOST_IOMMU_MOCK_DMA_BLOCKED;
-
-	guard(spinlock)(&mdom->pt.ma_lock);
-	mas_init(&mas, &mdom->pt, pfn);
-	pte = mas_walk(&mas);
-	if (!pte)
-		return VHOST_IOMMU_MOCK_DMA_UNMAPPED;
-	if (!(mock_pte_prot(pte) & (write ? IOMMU_WRITE : IOMMU_READ)))
-		return VHOST_IOMMU_MOCK_DMA_DENIED;
-
-	pfn = mock_pte_pfn(pte, pfn);
 	if (!pfn_valid(pfn))
 		return VHOST_IOMMU_MOCK_DMA_BUS_ERROR;
 
@@ -485,6 +513,91 @@ u32 mock_iommu_dma(struct mock_device *mdev, u64 iova, void *buf, size_t len,
 		memcpy(buf, addr + offset_in_page(iova), len);
 	kunmap_local(addr);
 	return VHOST_IOMMU_MOCK_DMA_OK;
+}
+
+static u32 mock_domain_walk_locked(struct mock_domain *mdom, u64 iova, u64 *pfn,
+				   int *prot)
+{
+	struct ma_state mas;
+	void *pte;
+
+	mas_init(&mas, &mdom->pt, iova >> PAGE_SHIFT);
+	pte = mas_walk(&mas);
+	if (!pte)
+		return VHOST_IOMMU_MOCK_DMA_UNMAPPED;
+	*pfn = mock_pte_pfn(pte, iova >> PAGE_SHIFT);
+	*prot = mock_pte_prot(pte);
+	return VHOST_IOMMU_MOCK_DMA_OK;
+}
+
+/**
+ * mock_domain_walk() - Look an address up
+ * @mdom: The page table
+ * @iova: The address
+ * @pfn: Set to the physical page number
+ * @prot: Set to IOMMU_READ and IOMMU_WRITE
+ *
+ * Return: VHOST_IOMMU_MOCK_DMA_*.
+ */
+u32 mock_domain_walk(struct mock_domain *mdom, u64 iova, u64 *pfn, int *prot)
+{
+	guard(spinlock)(&mdom->pt.ma_lock);
+	return mock_domain_walk_locked(mdom, iova, pfn, prot);
+}
+
+/**
+ * mock_domain_access() - Access memory through a page table
+ * @mdom: The page table
+ * @iova: Address of the first byte
+ * @buf: What is written to memory, or where what is read goes
+ * @len: How many bytes; they are within one page
+ * @write: Whether memory is written
+ *
+ * Return: VHOST_IOMMU_MOCK_DMA_*.
+ */
+u32 mock_domain_access(struct mock_domain *mdom, u64 iova, void *buf,
+		       size_t len, bool write)
+{
+	u32 status;
+	int prot;
+	u64 pfn;
+
+	guard(spinlock)(&mdom->pt.ma_lock);
+	status = mock_domain_walk_locked(mdom, iova, &pfn, &prot);
+	if (status)
+		return status;
+	if (!(prot & (write ? IOMMU_WRITE : IOMMU_READ)))
+		return VHOST_IOMMU_MOCK_DMA_DENIED;
+	return mock_copy(pfn, iova, buf, len, write);
+}
+
+static u32 mock_iommu_access(struct mock_device *mdev, struct mock_access *acc)
+{
+	guard(spinlock)(&mdev->lock);
+	if (!mdev->domain)
+		return VHOST_IOMMU_MOCK_DMA_BLOCKED;
+	if (mdev->nested)
+		return mock_walk_access(mdev, acc);
+	if (acc->pasid)
+		return VHOST_IOMMU_MOCK_DMA_BAD_CONFIG;
+	return mock_domain_access(mdev->domain, acc->iova, acc->buf, acc->len,
+				  acc->write);
+}
+
+/**
+ * mock_iommu_dma() - Access memory as the device would
+ * @mdev: The device
+ * @acc: The access
+ *
+ * Return: VHOST_IOMMU_MOCK_DMA_*.
+ */
+u32 mock_iommu_dma(struct mock_device *mdev, struct mock_access *acc)
+{
+	u32 status = mock_iommu_access(mdev, acc);
+
+	if (acc->fault)
+		mock_nest_report(mdev, acc);
+	return status;
 }
 
 /**
@@ -535,8 +648,12 @@ int mock_iommu_device_add(struct mock_device *mdev, unsigned int iommu)
 
 static void mock_iommu_remove(void)
 {
-	while (nr_mock_iommus)
-		iommu_device_sysfs_remove(&mock_iommus[--nr_mock_iommus].iommu);
+	while (nr_mock_iommus) {
+		struct mock_iommu *iommu = &mock_iommus[--nr_mock_iommus];
+
+		iommu_device_sysfs_remove(&iommu->iommu);
+		mock_nest_exit(iommu);
+	}
 }
 
 /**
@@ -553,11 +670,17 @@ int mock_iommu_register(struct device *parent)
 	for (i = 0; i < MOCK_MAX_IOMMUS; i++) {
 		struct mock_iommu *iommu = &mock_iommus[i];
 
+		iommu->index = i;
 		iommu->iommu.ops = &mock_iommu_ops;
-		rc = iommu_device_sysfs_add(&iommu->iommu, parent, NULL,
-					    "vhost_iommu_mock%u", i);
+		rc = mock_nest_init(iommu);
 		if (rc)
 			goto out_remove;
+		rc = iommu_device_sysfs_add(&iommu->iommu, parent, NULL,
+					    "vhost_iommu_mock%u", i);
+		if (rc) {
+			mock_nest_exit(iommu);
+			goto out_remove;
+		}
 		nr_mock_iommus++;
 	}
 

@@ -58,7 +58,10 @@ const struct bus_type mock_bus = {
 
 static void mock_device_release(struct device *dev)
 {
-	kfree(to_mock_device(dev));
+	struct mock_device *mdev = to_mock_device(dev);
+
+	mutex_destroy(&mdev->event_lock);
+	kfree(mdev);
 	if (atomic_dec_and_test(&mock_live_devices))
 		wake_up(&mock_release_wait);
 }
@@ -76,6 +79,7 @@ static int mock_device_create(unsigned int index, bool is_emulated)
 	mdev->emulated = is_emulated;
 	mdev->group = is_emulated ? 0 : groups[index];
 	spin_lock_init(&mdev->lock);
+	mutex_init(&mdev->event_lock);
 	device_initialize(&mdev->dev);
 	mdev->dev.parent = mock_root;
 	mdev->dev.bus = &mock_bus;

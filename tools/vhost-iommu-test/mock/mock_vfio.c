@@ -57,14 +57,20 @@ static void mock_dma_run(struct mock_vfio *mock)
 		u32 chunk = min_t(u64, dma->len - done,
 				  PAGE_SIZE - offset_in_page(iova));
 
+		struct mock_access acc = {
+			.iova = iova,
+			.pasid = dma->pasid,
+			.write = write,
+			.buf = mock->window + done,
+			.len = chunk,
+		};
+
 		if (mdev->emulated)
 			status = mock_dma_page_emulated(mock, iova,
 							mock->window + done,
 							chunk, write);
 		else
-			status = mock_iommu_dma(mdev, iova,
-						mock->window + done,
-						chunk, write);
+			status = mock_iommu_dma(mdev, &acc);
 		if (status)
 			break;
 		done += chunk;
@@ -105,6 +111,21 @@ static void mock_vfio_release(struct vfio_device *vdev)
 
 	kvfree(mock->window);
 	mutex_destroy(&mock->lock);
+}
+
+static int mock_vfio_open_device(struct vfio_device *vdev)
+{
+	struct mock_vfio *mock = to_mock_vfio(vdev);
+
+	guard(mutex)(&mock->lock);
+	mock->dma.pasid = 0;
+	mock_nest_open(mock->mdev);
+	return 0;
+}
+
+static void mock_vfio_close_device(struct vfio_device *vdev)
+{
+	mock_nest_close(to_mock_vfio(vdev)->mdev);
 }
 
 static int mock_vfio_count_attach(struct mock_device *mdev)
@@ -150,6 +171,11 @@ static int mock_vfio_get_region_info(struct vfio_device *vdev,
 				     struct vfio_region_info *info,
 				     struct vfio_info_cap *caps)
 {
+	struct mock_device *mdev = to_mock_vfio(vdev)->mdev;
+
+	if (mdev->emulated && info->index > VHOST_IOMMU_MOCK_REGION_CTL)
+		return -EINVAL;
+
 	switch (info->index) {
 	case VHOST_IOMMU_MOCK_REGION_DMA:
 		info->size = VHOST_IOMMU_MOCK_WINDOW +
@@ -157,6 +183,12 @@ static int mock_vfio_get_region_info(struct vfio_device *vdev,
 		break;
 	case VHOST_IOMMU_MOCK_REGION_CTL:
 		info->size = sizeof(struct vhost_iommu_mock_ctl);
+		break;
+	case VHOST_IOMMU_MOCK_REGION_NEST:
+		info->size = sizeof(struct vhost_iommu_mock_nest);
+		break;
+	case VHOST_IOMMU_MOCK_REGION_LOG:
+		info->size = sizeof(struct vhost_iommu_mock_log);
 		break;
 	default:
 		return -EINVAL;
@@ -208,21 +240,49 @@ static bool mock_within(u64 pos, size_t count, u64 start, u64 size)
 	       count <= size - (pos - start);
 }
 
+static int mock_read_log(struct mock_device *mdev, u64 pos, char __user *buf,
+			 size_t count)
+{
+	struct vhost_iommu_mock_log *log __free(kvfree) = mock_nest_log(mdev);
+
+	if (!log)
+		return -ENOMEM;
+	return copy_to_user(buf, (void *)log + pos, count) ? -EFAULT : 0;
+}
+
 static ssize_t mock_vfio_read(struct vfio_device *vdev, char __user *buf,
 			      size_t count, loff_t *ppos)
 {
 	struct mock_vfio *mock = to_mock_vfio(vdev);
 	u64 pos = *ppos & GENMASK_ULL(MOCK_REGION_SHIFT - 1, 0);
 	unsigned int index = *ppos >> MOCK_REGION_SHIFT;
+	struct vhost_iommu_mock_nest nest;
 	struct vhost_iommu_mock_ctl ctl;
 	void *from;
+	int rc;
 
 	guard(mutex)(&mock->lock);
+
+	if (mock->mdev->emulated && index > VHOST_IOMMU_MOCK_REGION_CTL)
+		return -EINVAL;
+
+	if (index == VHOST_IOMMU_MOCK_REGION_LOG &&
+	    mock_within(pos, count, 0, sizeof(struct vhost_iommu_mock_log))) {
+		rc = mock_read_log(mock->mdev, pos, buf, count);
+		if (rc)
+			return rc;
+		*ppos += count;
+		return count;
+	}
 
 	if (index == VHOST_IOMMU_MOCK_REGION_CTL &&
 	    mock_within(pos, count, 0, sizeof(ctl))) {
 		mock_iommu_stats(mock->mdev, &ctl);
 		from = (void *)&ctl + pos;
+	} else if (index == VHOST_IOMMU_MOCK_REGION_NEST &&
+		   mock_within(pos, count, 0, sizeof(nest))) {
+		mock_nest_stats(mock->mdev, &nest);
+		from = (void *)&nest + pos;
 	} else if (index == VHOST_IOMMU_MOCK_REGION_DMA &&
 		   mock_within(pos, count, 0, sizeof(mock->dma))) {
 		from = (void *)&mock->dma + pos;
@@ -255,7 +315,8 @@ static int mock_write_inject(struct mock_device *mdev, u64 pos,
 		/* An operation that "fails" with 0 would be a success. */
 		if (inject[i].error > MAX_ERRNO ||
 		    (inject[i].count && !inject[i].error) ||
-		    (inject[i].flags & ~VHOST_IOMMU_MOCK_INJECT_F_BLOCK))
+		    (inject[i].flags & ~(VHOST_IOMMU_MOCK_INJECT_F_BLOCK |
+					 VHOST_IOMMU_MOCK_INJECT_F_COMMAND)))
 			return -EINVAL;
 	}
 
@@ -269,7 +330,8 @@ static int mock_write_dma(struct mock_vfio *mock, u64 pos,
 {
 	if (copy_from_user((void *)&mock->dma + pos, buf, count))
 		return -EFAULT;
-	if (pos + count > offsetof(struct vhost_iommu_mock_dma, cmd))
+	if (pos < offsetof(struct vhost_iommu_mock_dma, status) &&
+	    pos + count > offsetof(struct vhost_iommu_mock_dma, cmd))
 		mock_dma_run(mock);
 	return 0;
 }
@@ -280,16 +342,32 @@ static ssize_t mock_vfio_write(struct vfio_device *vdev, const char __user *buf,
 	struct mock_vfio *mock = to_mock_vfio(vdev);
 	u64 pos = *ppos & GENMASK_ULL(MOCK_REGION_SHIFT - 1, 0);
 	unsigned int index = *ppos >> MOCK_REGION_SHIFT;
+	u64 zero;
 	int rc = -EINVAL;
 
 	guard(mutex)(&mock->lock);
 
+	if (mock->mdev->emulated && index > VHOST_IOMMU_MOCK_REGION_CTL)
+		return -EINVAL;
+
 	if (index == VHOST_IOMMU_MOCK_REGION_CTL &&
 	    mock_within(pos, count, 0, sizeof(mock->mdev->ctl.inject))) {
 		rc = mock_write_inject(mock->mdev, pos, buf, count);
+	} else if (index == VHOST_IOMMU_MOCK_REGION_NEST) {
+		rc = mock_nest_write(mock->mdev, pos, buf, count);
+	} else if (index == VHOST_IOMMU_MOCK_REGION_LOG && !pos &&
+		   count == sizeof(zero)) {
+		rc = copy_from_user(&zero, buf, count) ? -EFAULT :
+		     zero ? -EINVAL : 0;
+		if (!rc)
+			mock_nest_clear_log(mock->mdev);
 	} else if (index == VHOST_IOMMU_MOCK_REGION_DMA &&
 		   mock_within(pos, count, 0,
 			       offsetof(struct vhost_iommu_mock_dma, status))) {
+		rc = mock_write_dma(mock, pos, buf, count);
+	} else if (index == VHOST_IOMMU_MOCK_REGION_DMA &&
+		   pos == offsetof(struct vhost_iommu_mock_dma, pasid) &&
+		   count == sizeof(mock->dma.pasid)) {
 		rc = mock_write_dma(mock, pos, buf, count);
 	} else if (index == VHOST_IOMMU_MOCK_REGION_DMA &&
 		   mock_within(pos, count, VHOST_IOMMU_MOCK_WINDOW,
@@ -310,6 +388,8 @@ static const struct vfio_device_ops mock_vfio_ops = {
 	.release = mock_vfio_release,
 	.bind_iommufd = vfio_iommufd_physical_bind,
 	.unbind_iommufd = vfio_iommufd_physical_unbind,
+	.open_device = mock_vfio_open_device,
+	.close_device = mock_vfio_close_device,
 	.attach_ioas = mock_vfio_attach_ioas,
 	.detach_ioas = mock_vfio_detach_ioas,
 	.read = mock_vfio_read,
