@@ -380,6 +380,16 @@ int mock_inject(struct dma_dev *d, unsigned int point, __u32 skip, __u32 count,
 		__u32 error, __u32 flags);
 int mock_ctl(struct dma_dev *d, struct vhost_iommu_mock_ctl *ctl);
 
+/* mock.c: nesting on a mock IOMMU */
+void mock_config_init(struct vhost_iommu_mock_config *c);
+int mock_config(struct dma_dev *d, const struct vhost_iommu_mock_config *c);
+int mock_nest(struct dma_dev *d, struct vhost_iommu_mock_nest *nest);
+int mock_cache(struct dma_dev *d, const __u32 *cache);
+int mock_event(struct dma_dev *d, __u32 count, __u32 flags, const __u64 *data);
+int mock_log(struct dma_dev *d, struct vhost_iommu_mock_log *log);
+int mock_log_clear(struct dma_dev *d);
+int mock_pasid(struct dma_dev *d, __u32 pasid);
+
 int edu_open(struct dma_dev *d);
 int edu_load(struct dma_dev *d, __u64 iova, __u32 len);
 int edu_store(struct dma_dev *d, __u64 iova, __u32 len);
