@@ -250,7 +250,7 @@ TEST_F(hosterr, add_endpoint_fails)
 	unsigned int point;
 
 	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(0)));
-	for (point = ATTACH; point < VHOST_IOMMU_MOCK_NR_INJECT; point++) {
+	for (point = ATTACH; point <= ALLOC; point++) {
 		int rc;
 
 		if (point == MAPOP)
