@@ -240,7 +240,7 @@ static struct vtab_endpoint *vtab_parse_probe(struct vtab_dev *vtab,
 					      const void *props)
 {
 	const struct virtio_iommu_probe_property *prop, *arm = NULL;
-	const char *lacks = "the virtio-iommu tells nothing of its SMMU";
+	const char *lacks;
 	struct vtab_endpoint *ep __free(kfree) = NULL;
 	unsigned int nr_resv = 0;
 	size_t offset = 0;
@@ -266,9 +266,12 @@ static struct vtab_endpoint *vtab_parse_probe(struct vtab_dev *vtab,
 	ep->nr_resv = nr_resv;
 	ep->dev = dev;
 	ep->vtab = vtab;
-	if (arm)
-		lacks = vtab_arm_parse_idr(arm, vtab->pgsizes, PAGE_SIZE,
-					   &ep->caps);
+	if (!arm) {
+		/* An emulated one, which may work without; see config.bypass */
+		dev_info(dev, "virtio-iommu: no SMMU walks tables for this device\n");
+		return ERR_PTR(-ENODEV);
+	}
+	lacks = vtab_arm_parse_idr(arm, vtab->pgsizes, PAGE_SIZE, &ep->caps);
 	if (lacks) {
 		dev_err(dev, "virtio-iommu: can't use page tables: %s\n",
 			lacks);

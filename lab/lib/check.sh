@@ -128,7 +128,7 @@ run_demo()
 	l1_run demo-dma 300 "/opt/vhost-iommu/vhost-iommu-test demo $*" || rc=$?
 	cat "$run/demo-dma/output"
 	((rc == 0)) || return "$rc"
-	say "a guest with an assigned NIC: without a vIOMMU, with QEMU's virtio-iommu, with vhost-iommu"
+	say "a guest with an assigned NIC: without a vIOMMU, with QEMU's virtio-iommu, with vhost-iommu: mapping and unmapping, and tables of the guest"
 	LAB_L2=1 LAB_TRACE='' l1_run demo 900 "bash /opt/vhost-iommu/l2/measure" ||
 		rc=$?
 	cat "$run/demo/output"
