@@ -5,9 +5,10 @@
 # (console), its messages and those of QEMU (qemu.log).
 #
 #   l2_network                   L1's end of the wire: eth0, 10.0.0.1
-#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu, vhost, poll, which is
-#                                vhost with poll-us=50, or accel, QEMU's own SMMU;
-#                                ARGs are more arguments of QEMU
+#   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu, vhost, table, which is
+#                                vhost with tables of the guest, poll and tpoll,
+#                                which are the same with poll-us=50, or accel,
+#                                QEMU's own SMMU; ARGs are more arguments of QEMU
 #   l2_wait NAME [SECONDS]       wait until it is ready
 #   l2_run NAME COMMAND          run a shell command in it, with its status; a
 #                                line's end is a space
@@ -73,6 +74,7 @@ l2_arguments()
 	local run=$L2_RUN/$1 append
 
 	append="console=ttyAMA0 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
+	[[ $2 != @(table|tpoll) ]] || append+=" l2.table"
 	L2_ARGS=("$L2_QEMU" -enable-kvm -cpu host -M virt,gic-version=3
 	-smp "$L2_CPUS" -m "$L2_MEMORY" -nodefaults -display none
 	-kernel "$L2_KERNEL" -initrd "$L2_RUN/initramfs" -append "$append"
@@ -84,8 +86,10 @@ l2_arguments()
 	qemu)	L2_ARGS+=(-device virtio-iommu-pci,addr=1) ;;
 	vhost)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on}") ;;
 	poll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,poll-us=50) ;;
+	table)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on,tables=on}") ;;
+	tpoll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,tables=on,poll-us=50) ;;
 	accel)	L2_ARGS+=(-device arm-smmuv3,primary-bus=pcie.0,id=smmu0,accel=on) ;;
-	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, accel)"; return ;;
+	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, table, tpoll, accel)"; return ;;
 	esac
 	L2_ARGS+=(-chardev "pipe,id=commands,path=$run/commands"
 	-device "$L2_SERIAL" -device virtconsole,chardev=commands)
