@@ -14,18 +14,18 @@
 #include "bench.h"
 #include "suite.h"
 
-#define RING		1024
 #define OPS_PER_SAMPLE	512
 
 static const char *const mode_names[] = {
 	"vhost-iommu", "vhost-iommu, busy polling", "iommufd ioctls",
 };
 
-/*
- * The guest's CPU and the worker's are not the same, as a VMM would arrange it;
- * else a worker that polls keeps the one from running that it waits for
+/**
+ * bench_pin() - Run on another CPU than the worker, as a VMM would arrange it
+ *
+ * Otherwise a worker that polls keeps the one from running that it waits for.
  */
-static void pin(void)
+void bench_pin(void)
 {
 	pid_t worker = vmm_worker_tid();
 	cpu_set_t set;
@@ -371,14 +371,14 @@ static void domains(unsigned int samples, FILE *json, unsigned int *rows,
 	env_init(&b.e, DEV_NONE);
 	rc = env_open(&b.e, 0, false);
 	if (!rc)
-		rc = vmm_set_rings(v, RING);
+		rc = vmm_set_rings(v, BENCH_RING);
 	if (!rc)
 		rc = vmm_set_limits(v, max, 1000000, 0);
 	if (!rc)
 		rc = vmm_start(v);
 	if (rc)
 		bench_die("domains", rc);
-	pin();
+	bench_pin();
 	printf("\nMAP / UNMAP in batches of 16 in microseconds, by the number\n");
 	printf("of domains (software only: endpoints without a device):\n");
 	printf("\n| domains | vhost-iommu |\n| --- | --- |\n");
@@ -491,7 +491,7 @@ int bench_set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
 		b->ioctls = true;
 	}
 	if (!rc)
-		rc = vmm_set_rings(v, RING);
+		rc = vmm_set_rings(v, BENCH_RING);
 	v->vq[VHOST_IOMMU_VQ_REQUEST].sleep = b->sleep;
 	if (!rc)
 		rc = b->large ? add_large_ram(b) : add_big_ram(b, max_mappings);
@@ -504,7 +504,7 @@ int bench_set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings)
 	if (!rc)
 		rc = g_attach(v, BENCH_DOM, EP(0));
 	if (!rc)
-		pin();
+		bench_pin();
 	return rc;
 }
 
@@ -617,10 +617,12 @@ int bench_main(int argc, char **argv)
 	if (b.count) {
 		bench_count(&b);
 		env_down(&b.e);
+		bench_invalidate(&b, kind);
 	} else {
 		batches(&b);
 		mappings(&b, max_mappings);
 		env_down(&b.e);
+		bench_invalidate(&b, kind);
 		if (static_size && kind != DEV_NONE)
 			bench_static(&b, kind, static_size);
 		domains(b.samples, b.json, &b.rows, max_domains);

@@ -18,6 +18,7 @@
 /* At most */
 #define BENCH_SAMPLES	101
 #define BENCH_BATCH	256
+#define BENCH_RING	1024
 
 enum bench_mode { MODE_RING, MODE_POLL, MODE_IOCTL, NR_MODES };
 
@@ -77,6 +78,9 @@ struct bench {
 #define bench_mark(n)	do { } while (0)
 #endif
 
+/* Requests of a kind that are counted, at least BENCH_BATCH */
+#define BENCH_COUNTED	2048
+
 int bench_set_up(struct bench *b, enum dev_kind kind, __u64 max_mappings);
 int bench_batch(struct bench *b, enum bench_mode mode, enum batch_op op,
 		const __u64 *iova, unsigned int n, __u64 *ns);
@@ -87,9 +91,12 @@ double bench_report(struct bench *b, enum bench_mode mode,
 void bench_compare(struct bench *b, const char *what, unsigned int size,
 		   __u64 present);
 void bench_table(struct bench *b, const char *first);
+void bench_pin(void);
 void bench_die(const char *what, int rc);
 
 void bench_count(struct bench *b);
+void bench_counted(struct bench *b, const char *op, unsigned int size);
+void bench_invalidate(struct bench *proto, enum dev_kind kind);
 void bench_static(struct bench *proto, enum dev_kind kind, __u64 size);
 
 #endif /* VHOST_IOMMU_TEST_BENCH_H */

@@ -6,7 +6,6 @@
  */
 #include "bench.h"
 
-#define REQUESTS	2048
 #define WARM_UP		512
 
 static int run(struct bench *b, unsigned int size, unsigned int requests)
@@ -23,6 +22,22 @@ static int run(struct bench *b, unsigned int size, unsigned int requests)
 					 &ns);
 	}
 	return rc;
+}
+
+/**
+ * bench_counted() - Report what was counted for BENCH_COUNTED requests
+ * @b: Benchmark
+ * @op: What they are
+ * @size: Requests for each kick
+ */
+void bench_counted(struct bench *b, const char *op, unsigned int size)
+{
+	bench_mark(MARK_REPORT);
+	if (!b->json)
+		return;
+	fprintf(b->json, "%s\n  {\"workload\": \"%s, batch %u\", ",
+		b->rows++ ? "," : "", op, size);
+	fprintf(b->json, "\"requests\": %u}", BENCH_COUNTED);
 }
 
 /**
@@ -48,12 +63,8 @@ void bench_count(struct bench *b)
 	for (op = 0; !rc && op < ARRAY_SIZE(ops); op++)
 		for (i = 0; !rc && i < ARRAY_SIZE(sizes); i++) {
 			b->count_op = op;
-			rc = run(b, sizes[i], REQUESTS);
-			bench_mark(MARK_REPORT);
-			if (b->json)
-				fprintf(b->json, "%s\n  {\"workload\": \"%s, batch %u\", \"requests\": %u}",
-					b->rows++ ? "," : "", ops[op],
-					sizes[i], REQUESTS);
+			rc = run(b, sizes[i], BENCH_COUNTED);
+			bench_counted(b, ops[op], sizes[i]);
 		}
 	if (rc)
 		bench_die("count", rc);
