@@ -215,6 +215,14 @@ class Bench:
                           f"{text}", self.left())
 
 
+def setting(text):
+    """An amount of the plan, as an argument."""
+    name, _, value = text.partition("=")
+    if not isinstance(plan.FULL.get(name), int) or not value.isdigit():
+        raise argparse.ArgumentTypeError(f"not an amount: {text}")
+    return name, int(value)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true",
@@ -224,6 +232,11 @@ def main():
     parser.add_argument("--modes", type=lambda s: s.split(","),
                         default=list(plan.MODES), metavar="ROW,...",
                         help="rows to measure: " + ", ".join(plan.MODES))
+    parser.add_argument("--set", action="append", default=[],
+                        metavar="WHAT=NUMBER", type=setting,
+                        help="another amount: " + ", ".join(
+                            f"{k}={v}" for k, v in plan.FULL.items()
+                            if isinstance(v, int)))
     parser.add_argument("--ring", metavar="ARGUMENTS",
                         help="of the test tool's benchmark, for the row ring")
     parser.add_argument("--seed", type=int, default=1,
@@ -245,6 +258,7 @@ def main():
     amount = dict(plan.QUICK if args.quick else plan.FULL)
     if args.rounds:
         amount["rounds"] = args.rounds
+    amount.update(args.set)
     if args.ring:
         amount["ring"] = ":".join(args.ring.split())
     parameters = {"amount": amount, "modes": args.modes, "seed": args.seed}

@@ -214,11 +214,11 @@ class Storing(unittest.TestCase):
 
 # An emulated machine of a kind: does what its argument, a shell command, says
 class Running(unittest.TestCase):
-    def run_with(self, script, rounds=1, modes="none,vhost"):
+    def run_with(self, script, rounds=1, modes="none,vhost", more=()):
         with tempfile.TemporaryDirectory() as path:
             argv, sys.argv = sys.argv, [
                 "bench.py", "--run", path, "--rounds", str(rounds), "--modes",
-                modes, "--", "bash", "-c", f"cd {path}\n{script}"]
+                modes, *more, "--", "bash", "-c", f"cd {path}\n{script}"]
             out, sys.stdout = sys.stdout, open(os.devnull, "w")
             try:
                 rc = bench.main()
@@ -239,6 +239,18 @@ class Running(unittest.TestCase):
         rc, store = self.run_with(self.ROUND.replace("WHAT", self.END), 2)
         self.assertEqual(rc, 0)
         self.assertEqual(len(store.done()), 4)
+
+    def test_other_amounts(self):
+        script = self.ROUND.replace("WHAT", f"""case "$items" in
+            *dma:1:2*) {self.FAIL} ;;
+            *net:TCP_RR:7*) {self.END} ;;
+            esac""")
+        rc, store = self.run_with(script, more=("--set", "net_seconds=7",
+                                                "--set", "dma_threads=0"))
+        self.assertEqual(rc, 0)
+        amount = store.config["parameters"]["amount"]
+        self.assertEqual((amount["net_seconds"], amount["dma_threads"]),
+                         (7, 0))
 
     def test_a_failure_is_tried_again(self):
         rc, store = self.run_with(self.ROUND.replace("WHAT", f"""
