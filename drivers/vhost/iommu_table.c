@@ -20,6 +20,7 @@
  * @VHOST_IOMMU_PHASE_CONTEXT: Context descriptors
  * @VHOST_IOMMU_PHASE_TLB: TLBs
  * @VHOST_IOMMU_PHASE_DEVICE: Caches of endpoints
+ * @VHOST_IOMMU_NR_PHASES: Number of phases
  */
 enum vhost_iommu_phase {
 	VHOST_IOMMU_PHASE_CONTEXT,
