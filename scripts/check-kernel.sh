@@ -228,28 +228,34 @@ check_uapi_header()
 	done
 }
 
+# uapi_layout VERB TARGET: compare the layout of our headers with the record, or
+# write it
+uapi_layout()
+{
+	local compiler headers ours
+
+	read -ra compiler <<<"${2%%:*}"
+	headers=$(exported_headers "${2#*:}")
+	mapfile -t ours < <(uapi_headers | sed "s,^include/uapi,$headers,")
+	python3 -B scripts/uapi-layout "$1" scripts/uapi-layout.txt \
+		"${ours[@]}" -- "${compiler[@]}" -nostdinc -I "$headers"
+}
+
 check_uapi_layout()
 {
-	local target compiler headers bad=0
+	local target bad=0
 
 	for target in "${UAPI_TARGETS[@]}"; do
-		read -ra compiler <<<"${target%%:*}"
-		headers=$(exported_headers "${target#*:}")
-		echo "${compiler[*]}"
-		python3 -B scripts/uapi-layout check scripts/uapi-layout.txt \
-			"$headers/linux/vhost_iommu.h" -- "${compiler[@]}" \
-			-nostdinc -I "$headers" || bad=1
+		echo "${target%%:*}"
+		uapi_layout check "$target" || bad=1
 	done
 	return "$bad"
 }
 
 record_layout()
 {
-	local headers
-
-	headers=$(exported_headers x86)
-	python3 -B scripts/uapi-layout update scripts/uapi-layout.txt \
-		"$headers/linux/vhost_iommu.h" -- gcc -nostdinc -I "$headers"
+	project_files >"$OUT/files"
+	uapi_layout update "${UAPI_TARGETS[0]}"
 }
 
 check_rst()
