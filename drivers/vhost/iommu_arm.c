@@ -20,6 +20,9 @@
 
 #include "iommu_format.h"
 
+/* IOMMU_HW_INFO_ARM_SMMUV3_ERRATA_REPEAT_TLBI_CFGI, new in Linux 7.3 */
+#define ARM_HW_REPEAT_TLBI_CFGI		BIT(0)
+
 #define ARM_IDR0_ATS			BIT(10)
 #define ARM_IDR0_ASID16			BIT(12)
 #define ARM_IDR0_CD2L			BIT(19)
@@ -105,7 +108,7 @@ static u32 vhost_iommu_arm_ssid_bits(const struct vhost_iommu_hw *hw)
 
 static bool vhost_iommu_arm_repeat(const struct vhost_iommu_hw *hw)
 {
-	return hw->flags & IOMMU_HW_INFO_ARM_SMMUV3_ERRATA_REPEAT_TLBI_CFGI;
+	return hw->flags & ARM_HW_REPEAT_TLBI_CFGI;
 }
 
 static bool vhost_iommu_arm_s1_valid(const struct vhost_iommu_hw *hw, u64 ste0,
