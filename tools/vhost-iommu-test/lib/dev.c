@@ -244,12 +244,10 @@ int dev_open(struct dma_dev *d, struct vmm *v)
 		rc = edu_open(d);
 	else if (d->kind == DEV_MOCK)
 		rc = mock_open(d);
-	if (!rc && !v->ram_hwpt)
-		rc = v->table ? nest_alloc(v, d)
-			      : vmm_hwpt_alloc(v, d->dev_id, v->ram_ioas,
-					       &v->ram_hwpt);
 	if (!rc && v->table)
-		rc = nest_vdevice(v, d);
+		rc = nest_open(v, d);
+	else if (!rc && !v->ram_hwpt)
+		rc = vmm_hwpt_alloc(v, d->dev_id, v->ram_ioas, &v->ram_hwpt);
 	return rc;
 }
 
@@ -364,11 +362,28 @@ int dev_copy(struct dma_dev *d, __u64 src, __u64 dst, __u32 len)
 
 #ifdef HAVE_IGB
 	if (d->kind == DEV_IGB)
-		return d->priv ? igb_glue_copy(d->priv, src, dst, len)
+		return d->priv ? igb_glue_copy(d->priv, src, dst, len, 1)
 			       : -EINVAL;
 #endif
 	rc = dev_load(d, src, len);
 	return rc ? rc : dev_store(d, dst, len);
+}
+
+/**
+ * dev_flood() - As dev_copy(), many times and as fast as the device can
+ * @d: A device with a driver
+ * @src: Address it reads
+ * @dst: Address it writes
+ * @len: Bytes
+ * @count: How often, less than 4096
+ */
+int dev_flood(struct dma_dev *d, __u64 src, __u64 dst, __u32 len, __u32 count)
+{
+#ifdef HAVE_IGB
+	if (d->kind == DEV_IGB && d->priv)
+		return igb_glue_copy(d->priv, src, dst, len, count);
+#endif
+	return -EOPNOTSUPP;
 }
 
 /**

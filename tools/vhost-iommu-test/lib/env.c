@@ -134,6 +134,8 @@ int env_open(struct env *e, unsigned int nr, bool one_group)
 	}
 	if (!rc && e->v.table)
 		rc = vmm_add_viommu(&e->v, e->v.nest.event_fd);
+	if (!rc && e->v.far.viommu)
+		rc = vmm_add_nest(&e->v, &e->v.far, e->v.far.event_fd);
 	return rc;
 }
 
@@ -180,6 +182,8 @@ void env_down(struct env *e)
 			vmm_remove_endpoint(&e->v, EP(i));
 		if (e->v.table)
 			vmm_remove_viommu(&e->v);
+		if (e->v.far.viommu)
+			vmm_remove_nest(&e->v, &e->v.far);
 	}
 	for (k = 0; k < e->nr_all; k++)
 		dev_close(&e->all[k]);

@@ -241,10 +241,11 @@ int igb_glue_start(struct igb_glue *g, void *va, unsigned long long iova,
  * @src: Address of the frame
  * @dst: Address of the receive buffer
  * @len: Bytes
+ * @count: How often, without waiting in between
  */
 int igb_glue_copy(struct igb_glue *g, unsigned long long src,
-		  unsigned long long dst, unsigned int len)
+		  unsigned long long dst, unsigned int len, unsigned int count)
 {
-	igb_ops.memcpy_start(&g->dev, src, dst, len, 1);
+	igb_ops.memcpy_start(&g->dev, src, dst, len, count);
 	return igb_ops.memcpy_wait(&g->dev);
 }

@@ -13,6 +13,6 @@ void igb_glue_free(struct igb_glue *g);
 int igb_glue_start(struct igb_glue *g, void *va, unsigned long long iova,
 		   unsigned long len);
 int igb_glue_copy(struct igb_glue *g, unsigned long long src,
-		  unsigned long long dst, unsigned int len);
+		  unsigned long long dst, unsigned int len, unsigned int count);
 
 #endif /* VHOST_IOMMU_TEST_IGB_GLUE_H */

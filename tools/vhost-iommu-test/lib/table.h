@@ -57,6 +57,16 @@
 #define CD0_ASID(n)		((__u64)(n) << 48)
 #define CD_LEN			64
 
+/* Commands, by opcode */
+#define CMD_CFGI_CD		0x05
+#define CMD_CFGI_CD_ALL		0x06
+#define CMD_TLBI_NH_ALL		0x10
+#define CMD_TLBI_NH_ASID	0x11
+#define CMD_TLBI_NH_VA		0x12
+#define CMD_TLBI_NH_VAA		0x13
+#define CMD_TLBI_NSNH_ALL	0x30
+#define CMD_ATC_INV		0x40
+
 /* Translation table descriptors */
 #define PTE_VALID		(1ULL << 0)
 /* A table, or at the last level a page */
@@ -71,9 +81,9 @@
 #define PTE_ADDR		0x0000fffffffff000ULL
 
 /* nest.c: the host's objects for nesting, see struct nest */
-int nest_hw_info(struct vmm *v, struct dma_dev *d);
-int nest_alloc(struct vmm *v, struct dma_dev *d);
-int nest_vdevice(struct vmm *v, struct dma_dev *d);
+int nest_open(struct vmm *v, struct dma_dev *d);
+int vmm_add_nest(struct vmm *v, const struct nest *n, int event_fd);
+int vmm_remove_nest(struct vmm *v, const struct nest *n);
 int vmm_add_viommu(struct vmm *v, int event_fd);
 int vmm_remove_viommu(struct vmm *v);
 
@@ -145,6 +155,13 @@ struct virtio_iommu_req_invalidate inv_range(__u32 domain, __u16 asid,
 int g_inv(struct vmm *v, struct virtio_iommu_req_invalidate r);
 int g_inv_add(struct vmm *v, struct virtio_iommu_req_invalidate r);
 int env_table_driver(struct env *e, unsigned int i, struct s1 *s);
+
+/* cmds.c: the commands that an IOMMU was given */
+bool cmds_known(struct env *e, struct dma_dev *d);
+void cmds_mark(struct env *e, struct dma_dev *d);
+char *cmds_seq(struct env *e, struct dma_dev *d, char *buf, size_t len);
+unsigned int cmds_ranges(struct env *e, struct dma_dev *d,
+			 struct trace_range *r, unsigned int max);
 
 /* The event queue */
 void g_events_post(struct vmm *v, unsigned int n);

@@ -179,24 +179,6 @@ char *trace_cmds(struct trace *t, char *buf, size_t len)
 }
 
 /**
- * trace_count() - How often a letter is in the commands since the mark
- * @t: Trace
- * @which: Letter of trace_cmds()
- */
-unsigned int trace_count(struct trace *t, char which)
-{
-	char *buf = malloc(TRACE_MAX_CMDS), *p;
-	unsigned int n = 0;
-
-	if (!buf)
-		return ~0u;
-	for (p = trace_cmds(t, buf, TRACE_MAX_CMDS); *p; p++)
-		n += *p == which;
-	free(buf);
-	return n;
-}
-
-/**
  * trace_ranges() - What the invalidations by address since the mark cover
  * @t: Trace
  * @r: Is filled

@@ -34,6 +34,20 @@ __u64 now_ns(void)
 }
 
 /**
+ * thread_ns() - CPU time of a thread of this process
+ * @tid: Its ID
+ */
+__u64 thread_ns(pid_t tid)
+{
+	/* The clock of a thread, see CPUCLOCK_* in the kernel */
+	clockid_t clock = (clockid_t)((~(__u32)tid << 3) | 6);
+	struct timespec ts = { };
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/**
  * sleep_ms() - Sleep
  * @ms: Milliseconds
  */

@@ -66,6 +66,7 @@
 extern bool verbose;
 bool long_tests(void);
 __u64 now_ns(void);
+__u64 thread_ns(pid_t tid);
 void sleep_ms(unsigned int ms);
 __u64 rand64(__u64 *state);
 int write_file(const char *path, const char *text);
@@ -159,23 +160,23 @@ struct ram {
 struct dma_dev;
 
 /**
- * struct nest - The host's objects for tables of the guest
- * @viommu: The vIOMMU on the RAM HWPT, or 0
+ * struct nest - The host's objects for tables of the guest, on one IOMMU
+ * @parent: The nesting parent over RAM
+ * @viommu: The vIOMMU on it, or 0
  * @type: Its type, IOMMU_VIOMMU_TYPE_*
  * @event_type: Type of its event queue, IOMMU_VEVENTQ_TYPE_*
  * @veventq: The event queue's ID
  * @event_fd: Its file, or -1
- * @depth: Number of events that it holds
  * @next_id: ID of the next vDEVICE
- * @idr: ID registers of the SMMU
+ * @idr: ID registers of an SMMU
  */
 struct nest {
+	__u32 parent;
 	__u32 viommu;
 	__u32 type;
 	__u32 event_type;
 	__u32 veventq;
 	int event_fd;
-	__u32 depth;
 	__u64 next_id;
 	__u32 idr[6];
 };
@@ -187,7 +188,10 @@ struct nest {
  * @ram_ioas: The RAM IOAS
  * @ram_hwpt: An HWPT of it, or 0; with @table a nesting parent
  * @table: Endpoints can have tables of the guest
- * @nest: What that takes
+ * @nest: What that takes on the first device's IOMMU
+ * @far: The same on another IOMMU, if devices are behind one
+ * @depth: Number of events that their queues hold
+ * @mock: What mock IOMMUs are made to be, or NULL
  * @ram: Guest RAM; the first region holds rings and request buffers
  * @nr_ram: Number of regions
  * @small_pages: New regions come in pages of the smallest size, also if there
@@ -208,6 +212,9 @@ struct vmm {
 	__u32 ram_hwpt;
 	bool table;
 	struct nest nest;
+	struct nest far;
+	__u32 depth;
+	const struct vhost_iommu_mock_config *mock;
 	struct ram ram[VMM_MAX_RAM];
 	unsigned int nr_ram;
 	bool small_pages;
@@ -322,6 +329,7 @@ enum dev_kind { DEV_NONE, DEV_MOCK, DEV_EDU, DEV_IGB };
  * @iommufd: The iommufd that it is bound to
  * @dev_id: Its ID in the iommufd
  * @table: It has a vDEVICE, and is to be an endpoint with tables
+ * @nest: The IOMMU that it is behind
  * @vdevice: The vDEVICE
  * @virt_id: ID that the vIOMMU knows the device by
  * @group: Number of its IOMMU group
@@ -343,6 +351,7 @@ struct dma_dev {
 	int iommufd;
 	__u32 dev_id;
 	bool table;
+	struct nest *nest;
 	__u32 vdevice;
 	__u64 virt_id;
 	int group;
@@ -369,6 +378,7 @@ bool dev_has_buffer(const struct dma_dev *d);
 int dev_load(struct dma_dev *d, __u64 iova, __u32 len);
 int dev_store(struct dma_dev *d, __u64 iova, __u32 len);
 int dev_copy(struct dma_dev *d, __u64 src, __u64 dst, __u32 len);
+int dev_flood(struct dma_dev *d, __u64 src, __u64 dst, __u32 len, __u32 count);
 int dev_attach(struct dma_dev *d, __u32 pt_id);
 int dev_detach(struct dma_dev *d);
 int dev_region(struct dma_dev *d, unsigned int index, __u64 *offset,
@@ -437,10 +447,7 @@ struct trace_range {
 	unsigned int leaf;
 };
 
-#define TRACE_MAX_CMDS	65536
-
 char *trace_cmds(struct trace *t, char *buf, size_t len);
-unsigned int trace_count(struct trace *t, char which);
 unsigned int trace_ranges(struct trace *t, struct trace_range *r,
 			  unsigned int max);
 

@@ -32,9 +32,11 @@ void vmm_init(struct vmm *v)
 	v->fd = -1;
 	v->iommufd = -1;
 	v->nest.event_fd = -1;
-	v->nest.depth = 64;
-	/* No vDEVICE has its endpoint's ID */
+	v->far.event_fd = -1;
+	v->depth = 64;
+	/* No vDEVICE has its endpoint's ID; two IOMMUs can have the same */
 	v->nest.next_id = 0x51;
+	v->far.next_id = 0x51;
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
 		v->vq[i].kick = -1;
 		v->vq[i].call = -1;
@@ -70,6 +72,7 @@ void vmm_close(struct vmm *v)
 
 	close_fd(&v->fd);
 	close_fd(&v->nest.event_fd);
+	close_fd(&v->far.event_fd);
 	close_fd(&v->iommufd);
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
 		close_fd(&v->vq[i].kick);
@@ -549,7 +552,8 @@ int vmm_add_endpoint(struct vmm *v, __u32 id, struct dma_dev *dev, int group,
 	}
 	if (dev && dev->table) {
 		a.flags |= VHOST_IOMMU_EP_TABLE;
-		a.viommu_id = v->nest.viommu;
+		a.ram_hwpt_id = dev->nest->parent;
+		a.viommu_id = dev->nest->viommu;
 		a.virt_id = dev->virt_id;
 	}
 	if (group >= 0) {

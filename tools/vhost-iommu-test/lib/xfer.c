@@ -54,7 +54,8 @@ bool xfer_refused(struct xfer *x)
 	if (x->d->kind == DEV_MOCK)
 		return x->d->status == VHOST_IOMMU_MOCK_DMA_BLOCKED ||
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_UNMAPPED ||
-		       x->d->status == VHOST_IOMMU_MOCK_DMA_DENIED;
+		       x->d->status == VHOST_IOMMU_MOCK_DMA_DENIED ||
+		       x->d->status == VHOST_IOMMU_MOCK_DMA_BAD_CONFIG;
 	if (x->e->trace.fd >= 0)
 		return trace_wait(&x->e->trace, refused, 3000);
 	if (!x->skipped_trace++)

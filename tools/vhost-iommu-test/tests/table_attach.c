@@ -17,6 +17,7 @@ FIXTURE(table)
 };
 
 KIND_VARIANTS(table);
+KIND_MOCK(table);
 KIND_EDU(table);
 
 FIXTURE_SETUP(table)

@@ -31,6 +31,7 @@ FIXTURE(tdma)
 };
 
 KIND_VARIANTS(tdma);
+KIND_MOCK(tdma);
 KIND_EDU(tdma);
 KIND_IGB(tdma);
 

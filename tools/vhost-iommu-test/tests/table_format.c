@@ -33,6 +33,18 @@ FIXTURE_VARIANT_ADD(tformat, indirect)
 	.indirect = true,
 };
 
+FIXTURE_VARIANT_ADD(tformat, mock_direct)
+{
+	.kind = DEV_MOCK,
+	.indirect = false,
+};
+
+FIXTURE_VARIANT_ADD(tformat, mock_indirect)
+{
+	.kind = DEV_MOCK,
+	.indirect = true,
+};
+
 FIXTURE_VARIANT_ADD(tformat, edu_direct)
 {
 	.kind = DEV_EDU,

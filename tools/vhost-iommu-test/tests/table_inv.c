@@ -25,6 +25,7 @@ FIXTURE(inv)
 };
 
 KIND_VARIANTS(inv);
+KIND_MOCK(inv);
 KIND_EDU(inv);
 
 FIXTURE_SETUP(inv)
