@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include <linux/virtio_iommu_table.h>
+
 #include "suite.h"
 
 FIXTURE(uapi)
@@ -36,6 +38,11 @@ TEST_F(uapi, info)
 
 	EXPECT_EQ(0, i->__reserved);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_MAP_UNMAP);
+	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_ATTACH_TABLE);
+	EXPECT_TRUE(i->out_table_formats &
+		    1ULL << VIRTIO_IOMMU_FORMAT_ARM_SMMUV3);
+	EXPECT_GE(i->out_max_viommus, 8);
+	EXPECT_EQ(0, i->__reserved2);
 	EXPECT_GT(i->out_scratch_size, 0);
 	EXPECT_GE(i->out_max_probe_size, 512);
 	EXPECT_GE(i->out_max_domains, 256);
@@ -50,7 +57,8 @@ TEST_F(uapi, info)
 TEST_F(uapi, features_offered)
 {
 	__u64 all = ALL_FEATURES | FEATURE(VIRTIO_F_ANY_LAYOUT) |
-		    FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY);
+		    FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY) |
+		    FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
 	__u64 features;
 
 	ASSERT_EQ(0, xioctl(self->v.fd, VHOST_GET_FEATURES, &features));
@@ -521,6 +529,9 @@ TEST_F(uapi, fdinfo)
 		"ring-errors", "rebuilds", "host-errors", "no-status",
 		"requests-unknown", "requests-attach", "requests-detach",
 		"requests-map", "requests-unmap", "requests-probe",
+		"requests-attach-table", "requests-invalidate",
+		"events", "events-dropped", "events-lost", "inv-commands",
+		"inv-calls",
 		"status-ok", "status-ioerr", "status-unsupp", "status-deverr",
 		"status-inval", "status-range", "status-noent", "status-fault",
 		"status-nomem",
