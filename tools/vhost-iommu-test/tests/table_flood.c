@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two guests, of which one does what it can to hold up the other: faults and
+ * invalidations as fast as possible. The SMMU and its queues are shared, so it
+ * can't be without effect; but the other one's requests go on, and within
+ * bounds. What was measured is printed.
+ */
+#include <pthread.h>
+
+#include "suite.h"
+#include "table.h"
+
+#define DOM	1
+#define NR	400
+/* No request takes longer than this, in milliseconds */
+#define LIMIT	2000
+
+FIXTURE(flood)
+{
+	/* The one that floods has a NIC, the other one an edu */
+	struct env bad;
+	struct env good;
+	struct s1 bad_s;
+	struct s1 good_s;
+	bool stop;
+	unsigned long done;
+	int rc;
+};
+
+KIND_VARIANTS(flood);
+KIND_IGB(flood);
+
+#define SELF	FIXTURE_DATA(flood) *self
+
+FIXTURE_SETUP(flood)
+{
+	env_init_table(&self->bad, variant->kind);
+	ENV_UP(&self->bad, env_up(&self->bad, 1));
+	env_init_table(&self->good, DEV_EDU);
+	ENV_UP(&self->good, env_up(&self->good, 2));
+	s1_usual(&self->bad_s, &self->bad.v, 0, 1);
+	s1_map(&self->bad_s, IOVA, RAM_GPA + MIB(2), PAGE, MAP_R);
+	ASSERT_ST(OK, g_attach_s1(&self->bad.v, DOM, EP(0), &self->bad_s));
+	ASSERT_EQ(0, env_table_driver(&self->bad, 0, &self->bad_s));
+	/* The other one has a domain of each kind */
+	s1_usual(&self->good_s, &self->good.v, 0, 1);
+	ASSERT_ST(OK, g_attach_s1(&self->good.v, DOM, EP(0), &self->good_s));
+	ASSERT_ST(OK, g_attach(&self->good.v, DOM + 1, EP(1)));
+}
+
+FIXTURE_TEARDOWN(flood)
+{
+	env_down(&self->good);
+	env_down(&self->bad);
+}
+
+static int cmp(const void *a, const void *b)
+{
+	const __u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Requests of the other guest, one by one; returns the longest in ms */
+static int measure(SELF, const char *what)
+{
+	static __u64 ns[NR];
+	struct vmm *v = &self->good.v;
+	unsigned int i;
+	__u64 start;
+	int st;
+
+	for (i = 0; i < NR; i++) {
+		start = now_ns();
+		switch (i % 3) {
+		case 0:
+			st = g_inv(v, inv_range(DOM, 1, IOVA, 1, 12, 1));
+			break;
+		case 1:
+			st = g_map(v, DOM + 1, IOVA, IOVA + PAGE - 1, RAM_GPA,
+				   MAP_RW);
+			break;
+		default:
+			st = g_unmap(v, DOM + 1, IOVA, IOVA + PAGE - 1);
+		}
+		ns[i] = now_ns() - start;
+		if (st) {
+			ksft_print_msg("%s: request %u: %s\n", what, i,
+				       status_name(st));
+			return -EIO;
+		}
+		/* Spread over what the other one does */
+		if (!(i % 10))
+			sleep_ms(2);
+	}
+	qsort(ns, NR, sizeof(ns[0]), cmp);
+	ksft_print_msg("%s: median %llu us, p99 %llu us, most %llu us\n", what,
+		       ns[NR / 2] / 1000, ns[NR * 99 / 100] / 1000,
+		       ns[NR - 1] / 1000);
+	return ns[NR - 1] / 1000000;
+}
+
+static void *fault(void *arg)
+{
+	FIXTURE_DATA(flood) *self = arg;
+	struct virtio_iommu_fault_pasid f;
+	struct vmm *v = &self->bad.v;
+	unsigned int buffers = 0;
+
+	while (!LOAD(&self->stop)) {
+		/* A guest that reads them, now and then */
+		if (self->done / 200 % 4 == 0) {
+			while (!g_event(v, &f, 0))
+				buffers--;
+			g_events_post(v, 250 - buffers);
+			buffers = 250;
+		}
+		self->rc = dev_flood(self->bad.dev[0], IOVA, MIB(96), 64, 200);
+		if (self->rc)
+			break;
+		self->done += 200;
+	}
+	return NULL;
+}
+
+static void *invalidate(void *arg)
+{
+	FIXTURE_DATA(flood) *self = arg;
+	struct vmm *v = &self->bad.v;
+	unsigned int i;
+
+	while (!LOAD(&self->stop)) {
+		for (i = 0; i < 120; i++)
+			g_inv_add(v, inv_range(DOM, 1, IOVA + 2 * i * PAGE, 1,
+					       12, 1));
+		self->rc = g_batch_run(v, 120);
+		if (self->rc)
+			break;
+		self->done += 120;
+	}
+	return NULL;
+}
+
+static int under(SELF, void *(*flood)(void *), const char *what)
+{
+	pthread_t t;
+	__u64 start;
+	int ms;
+
+	self->stop = false;
+	self->done = 0;
+	start = now_ns();
+	if (pthread_create(&t, NULL, flood, self))
+		return -EAGAIN;
+	sleep_ms(20);
+	ms = measure(self, what);
+	STORE(&self->stop, true);
+	pthread_join(t, NULL);
+	ksft_print_msg("%lu in %llu ms\n", self->done,
+		       (now_ns() - start) / 1000000);
+	return self->rc ? -EIO : ms;
+}
+
+TEST_F_TIMEOUT(flood, faults, 120)
+{
+	struct vhost_iommu_stats s;
+	int ms;
+
+	ms = measure(self, "alone");
+	EXPECT_GE(ms, 0);
+	ms = under(self, fault, "with faults");
+	EXPECT_GE(ms, 0);
+	EXPECT_LT(ms, LIMIT);
+	EXPECT_GT(self->done, 200);
+	/*
+	 * What the SMMU's own queue lost nobody has counted; a transfer is a
+	 * few faults. None is the other guest's.
+	 */
+	ASSERT_EQ(0, vmm_set_running(&self->bad.v, false));
+	ASSERT_EQ(0, vmm_reset(&self->bad.v));
+	ASSERT_EQ(0, vmm_stats(&self->bad.v, &s));
+	ksft_print_msg("%llu events, %llu lost, %llu dropped\n", s.out_events,
+		       s.out_events_lost, s.out_events_dropped);
+	EXPECT_GT(s.out_events, 0);
+	EXPECT_GT(s.out_events_lost, 0);
+	EXPECT_LE(s.out_events + s.out_events_lost + s.out_events_dropped,
+		  8 * self->done);
+	ASSERT_EQ(0, vmm_stats(&self->good.v, &s));
+	EXPECT_EQ(0, s.out_events + s.out_events_lost + s.out_events_dropped);
+	/* And when it's over, it's over */
+	ms = measure(self, "alone again");
+	EXPECT_GE(ms, 0);
+}
+
+TEST_F_TIMEOUT(flood, invalidations, 120)
+{
+	int ms;
+
+	ms = measure(self, "alone");
+	EXPECT_GE(ms, 0);
+	ms = under(self, invalidate, "with invalidations");
+	EXPECT_GE(ms, 0);
+	EXPECT_LT(ms, LIMIT);
+	EXPECT_GT(self->done, 200);
+}
+
+SUITE;
