@@ -7,6 +7,8 @@
  * the descriptor's first 4 bytes are the value of the table. There are no TLBs;
  * each endpoint has a cache of a few entries, of which an address names one.
  */
+#include <kunit/visibility.h>
+#include <linux/export.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
 
@@ -78,3 +80,4 @@ const struct vhost_iommu_format vhost_iommu_format_selftest = {
 	.device = vhost_iommu_selftest_device,
 	.event = vhost_iommu_selftest_event,
 };
+EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_format_selftest);
