@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import signal
 import sys
 import tempfile
 import unittest
@@ -214,18 +215,21 @@ class Storing(unittest.TestCase):
 
 # An emulated machine of a kind: does what its argument, a shell command, says
 class Running(unittest.TestCase):
-    def run_with(self, script, rounds=1, modes="none,vhost", more=()):
+    def run_in(self, path, script, rounds=1, modes="none,vhost", more=()):
+        argv, sys.argv = sys.argv, [
+            "bench.py", "--run", path, "--rounds", str(rounds), "--modes",
+            modes, *more, "--", "bash", "-c", f"cd {path}\n{script}"]
+        out, sys.stdout = sys.stdout, open(os.devnull, "w")
+        try:
+            rc = bench.main()
+        finally:
+            sys.stdout.close()
+            sys.argv, sys.stdout = argv, out
+        return rc, Store(os.path.join(path, "samples.jsonl")).load()
+
+    def run_with(self, script, *arguments, **named):
         with tempfile.TemporaryDirectory() as path:
-            argv, sys.argv = sys.argv, [
-                "bench.py", "--run", path, "--rounds", str(rounds), "--modes",
-                modes, *more, "--", "bash", "-c", f"cd {path}\n{script}"]
-            out, sys.stdout = sys.stdout, open(os.devnull, "w")
-            try:
-                rc = bench.main()
-            finally:
-                sys.stdout.close()
-                sys.argv, sys.stdout = argv, out
-            return rc, Store(os.path.join(path, "samples.jsonl")).load()
+            return self.run_in(path, script, *arguments, **named)
 
     ROUND = """while read -r mode items; do
         echo "{\\"event\\": \\"begin\\", \\"mode\\": \\"$mode\\", \\"uptime\\": 1}"
@@ -239,6 +243,30 @@ class Running(unittest.TestCase):
         rc, store = self.run_with(self.ROUND.replace("WHAT", self.END), 2)
         self.assertEqual(rc, 0)
         self.assertEqual(len(store.done()), 4)
+
+    def test_what_was_interrupted_goes_on(self):
+        script = self.ROUND.replace("WHAT", f"""
+            echo $mode >>all; {self.END}
+            [ $(wc -l <all) = 2 ] && kill -INT $PPID && sleep 5""")
+        # A job in the background may have inherited that it is ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with tempfile.TemporaryDirectory() as path:
+            rc, store = self.run_in(path, script, 2)
+            self.assertEqual(rc, 130)
+            done = store.done()
+            self.assertIn(len(done), (1, 2))
+            rc, store = self.run_in(path, script, 2)
+            self.assertEqual(rc, 0)
+            self.assertEqual(len(store.done()), 4)
+            with open(os.path.join(path, "all")) as file:
+                boots = len(file.read().split())
+            # What was done before was not done again
+            self.assertEqual(boots, 2 + 4 - len(done))
+            # What is complete is measured anew
+            rc, store = self.run_in(path, script, 2)
+            self.assertEqual((rc, len(store.done())), (0, 4))
+            self.assertTrue(os.path.exists(
+                os.path.join(path, "samples.previous.jsonl")))
 
     def test_other_amounts(self):
         script = self.ROUND.replace("WHAT", f"""case "$items" in
