@@ -107,8 +107,9 @@ static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 		       struct vtab_domain *dom)
 {
 	guard(mutex)(&ep->vtab->mutex);
-	if (ep->vtab->stopped && table != &ep->vtab->blocked)
-		return -EBUSY;
+	/* All endpoints are blocked, and the ring may be dead */
+	if (ep->vtab->stopped)
+		return table == &ep->vtab->blocked ? 0 : -EBUSY;
 	return vtab_attach_locked(ep, table, dom);
 }
 
