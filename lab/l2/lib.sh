@@ -55,6 +55,7 @@ l2_initramfs()
 	cp "$L2_DIR/guest-init" "$root/init"
 	chmod 755 "$root/init"
 	cp /usr/bin/busybox /usr/bin/netperf /usr/bin/netserver "$root/bin/"
+	cp "$L2_DIR/programs"/* "$root/bin/"
 	[[ ! -e $L2_DIR/dma_map_benchmark ]] ||
 		cp "$L2_DIR/dma_map_benchmark" "$root/bin/"
 	cp -L /lib/ld-linux-aarch64.so.1 "$root/lib/"

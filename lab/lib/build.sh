@@ -67,6 +67,20 @@ stage_modules()
 	fi
 }
 
+# build_l2_programs DIR: what guests need and their file system does not have
+build_l2_programs()
+{
+	local file
+
+	mkdir -p "$1" "$BUILD/logs"
+	for file in "$LAB"/l2/*.c; do
+		logged "$BUILD/logs/l2-programs.log" 0 in_root \
+			aarch64-linux-gnu-gcc -static -O2 -Wall -Wextra -Werror \
+			-o "$1/$(basename "$file" .c)" "$file" ||
+			die "$file does not build"
+	done
+}
+
 # stage_bench STAGE: the programs of the benchmark
 stage_bench()
 {

@@ -39,6 +39,7 @@ stage_l2()
 	rm -rf "$stage"
 	mkdir -p "$stage"
 	cp "$LAB"/l2/* "$QEMU_L1" "$ARM64/arch/arm64/boot/Image" "$stage/"
+	build_l2_programs "$stage/programs"
 }
 
 # l1_disk RUN: the disk of tools, made anew for each run
