@@ -11,10 +11,10 @@ MODES = {
     "qemu": "QEMU's virtio-iommu, Debian's QEMU (peer 1)",
     "accel": "QEMU's arm-smmuv3,accel=on, Debian's QEMU (peer 2)",
     "qemu-patched": "vhost=off, QEMU with the series (control)",
-    "vhost": "vhost-iommu, map/unmap",
-    "poll": "vhost-iommu, map/unmap, busy polling",
-    "table": "vhost-iommu, tables",
-    "tpoll": "vhost-iommu, tables, busy polling",
+    "vhost": "vhost-iommu, map/unmap, poll-us=0",
+    "poll": "vhost-iommu, map/unmap, busy polling by default",
+    "table": "vhost-iommu, tables, poll-us=0",
+    "tpoll": "vhost-iommu, tables, busy polling by default",
     "ring": "the test tool's rings, no guest",
 }
 CONTROLS = ("none-patched", "qemu-patched")
