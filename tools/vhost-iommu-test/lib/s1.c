@@ -97,16 +97,16 @@ __u64 *s1_entry(struct s1 *s, __u64 iova, unsigned int level, bool make)
 		if (l == level)
 			return e;
 		d = le64toh(LOAD(e));
-		if (!(d & PTE_VALID)) {
-			table = make ? take(s, 1ULL << s->shift) : 0;
-			if (!table)
-				return NULL;
-			STORE(e, htole64(table | PTE_VALID | PTE_TABLE));
-		} else if (!(d & PTE_TABLE)) {
+		if (d & PTE_VALID && !(d & PTE_TABLE))
 			return NULL;
-		} else {
+		if (d & PTE_VALID) {
 			table = d & PTE_ADDR;
+			continue;
 		}
+		table = make ? take(s, 1ULL << s->shift) : 0;
+		if (!table)
+			return NULL;
+		STORE(e, htole64(table | PTE_VALID | PTE_TABLE));
 	}
 }
 

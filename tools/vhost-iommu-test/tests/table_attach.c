@@ -124,11 +124,9 @@ TEST_F(table, config)
 
 		if (cfg == 0 || cfg == 4)
 			ste0 &= ~STE0_CTXPTR;
-		if (cfg == 0 || cfg == 4 || cfg == 5) {
-			EXPECT_TRUE(taken(self, ste0, STE1_USUAL));
-		} else {
-			EXPECT_TRUE(refused(self, INVAL, ste0, STE1_USUAL));
-		}
+		EXPECT_TRUE(cfg == 0 || cfg == 4 || cfg == 5 ?
+			    taken(self, ste0, STE1_USUAL) :
+			    refused(self, INVAL, ste0, STE1_USUAL));
 	}
 }
 

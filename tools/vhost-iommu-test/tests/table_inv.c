@@ -15,8 +15,6 @@
 #define F_ID	VIRTIO_IOMMU_INV_F_ID
 #define F_GLOBAL VIRTIO_IOMMU_INV_F_GLOBAL
 
-typedef struct virtio_iommu_req_invalidate inv_t;
-
 FIXTURE(inv)
 {
 	struct env e;
@@ -42,7 +40,7 @@ FIXTURE_TEARDOWN(inv)
 	env_down(&self->e);
 }
 
-static inv_t range(void)
+static struct virtio_iommu_req_invalidate range(void)
 {
 	return inv_range(DOM, ASID, IOVA, 1, 12, F_LEAF);
 }
@@ -51,7 +49,7 @@ TEST_F(inv, ok)
 {
 	struct vmm *v = self->v;
 	unsigned int caches;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	for (caches = 1; caches < 4; caches++) {
 		EXPECT_ST(OK, g_inv(v, inv_domain(DOM, caches)));
@@ -72,7 +70,7 @@ TEST_F(inv, ok)
 
 TEST_F(inv, without_an_asid)
 {
-	inv_t r = range();
+	struct virtio_iommu_req_invalidate r = range();
 
 	r.flags = htole16(F_LEAF);
 	r.id = 0;
@@ -86,7 +84,7 @@ TEST_F(inv, without_an_asid)
 
 TEST_F(inv, domain_that_is_not_there)
 {
-	inv_t r = range();
+	struct virtio_iommu_req_invalidate r = range();
 
 	EXPECT_ST(NOENT, g_inv(self->v, inv_domain(DOM + 1, C_TLB)));
 	EXPECT_ST(NOENT, g_inv(self->v, inv_domain(~0u, C_TLB)));
@@ -97,7 +95,7 @@ TEST_F(inv, domain_that_is_not_there)
 
 TEST_F(inv, scope)
 {
-	inv_t r = inv_domain(DOM, C_TLB);
+	struct virtio_iommu_req_invalidate r = inv_domain(DOM, C_TLB);
 	unsigned int scope;
 
 	for (scope = 0; scope < 256; scope++) {
@@ -118,7 +116,7 @@ TEST_F(inv, scope)
 TEST_F(inv, caches)
 {
 	unsigned int caches;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	for (caches = 0; caches < 256; caches++) {
 		int want = caches >= 1 && caches <= 3 ? OK : INVAL;
@@ -140,7 +138,7 @@ TEST_F(inv, caches)
 TEST_F(inv, flags)
 {
 	unsigned int bit;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	for (bit = 4; bit < 16; bit++) {
 		r = range();
@@ -157,7 +155,7 @@ TEST_F(inv, flags)
 TEST_F(inv, reserved_bytes)
 {
 	unsigned int i;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	for (i = 0; i < sizeof(r.reserved); i++) {
 		r = range();
@@ -177,7 +175,7 @@ TEST_F(inv, reserved_bytes)
 TEST_F(inv, page_size)
 {
 	unsigned int size;
-	inv_t r = range();
+	struct virtio_iommu_req_invalidate r = range();
 
 	r.address = 0;
 	for (size = 0; size < 256; size++) {
@@ -238,7 +236,7 @@ TEST_F(inv, size)
 TEST_F(inv, asid_of_more_than_16_bits)
 {
 	unsigned int bit;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	for (bit = 16; bit < 64; bit++) {
 		r = range();
@@ -256,7 +254,7 @@ TEST_F(inv, pasid_without_substreams)
 {
 	__u32 pasid[] = { 1, 0xfffff, 0x100000, ~0u };
 	unsigned int i;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	if (IDR1_SSIDSIZE(self->v->nest.idr[1]))
 		SKIP(return, "the SMMU has substreams");
@@ -306,7 +304,7 @@ TEST_F_TIMEOUT(inv, all_combinations, 60)
 	struct vhost_iommu_stats before, after;
 	unsigned int scope, caches, flags, i, n = 0;
 	int first, st;
-	inv_t r;
+	struct virtio_iommu_req_invalidate r;
 
 	ASSERT_EQ(0, vmm_stats(self->v, &before));
 	for (scope = 0; scope < 5; scope++)

@@ -233,9 +233,9 @@ static int invalidate(SELF, enum how how, __u64 iova, __u64 len,
 		r.flags |= htole16(VIRTIO_IOMMU_INV_F_GLOBAL);
 		return g_inv(v, r);
 	case PAGE_BY_PAGE_LEAF:
-		flags = VIRTIO_IOMMU_INV_F_LEAF;
-		/* fallthrough */
 	case PAGE_BY_PAGE:
+		if (how == PAGE_BY_PAGE_LEAF)
+			flags = VIRTIO_IOMMU_INV_F_LEAF;
 		for (at = 0; at < len; at += 1ULL << bits) {
 			int rc = g_inv_add(v, inv_range(DOM, ASID, iova + at, 1,
 							bits, flags));
