@@ -143,7 +143,7 @@ void bench_invalidate(struct bench *proto, enum dev_kind kind)
 	};
 	unsigned int i;
 	struct s1 s;
-	__u64 ns;
+	__u64 ns = 0;
 	int rc;
 
 	if (kind != DEV_EDU && kind != DEV_IGB)
