@@ -122,17 +122,17 @@ test_ram_hotplug()
 	start=$(l2_hmp ramplug "info memory-devices" | awk '$1 == "addr:" { print $2 }')
 	note "$before MiB became $(total_memory ramplug), at $start"
 
-	file_make ramplug 32 || return
+	file_make ramplug 16 || return
 	traffic_stop
 	out=$(movable_memory ramplug)
 	note "$out MiB of the new memory are used"
-	((out >= 32)) && file_comes ramplug && reachable || return
+	((out >= 16)) && file_comes ramplug && reachable || return
 
 	l2_run ramplug 'rm /tmp/file; echo 3 >/proc/sys/vm/drop_caches'
 	traffic_start && until_it 60 dimm_unplug ramplug || return
 	traffic_stop
 	removed_first ramplug "$start" $((256 * mib)) || return
-	throughput TCP_STREAM && file_make ramplug 8 && file_comes ramplug &&
+	throughput TCP_STREAM && file_make ramplug 4 && file_comes ramplug &&
 		served ramplug && finish ramplug
 }
 
@@ -163,11 +163,11 @@ test_virtio_mem()
 	start=$(l2_hmp vmem "info memory-devices" | awk '$1 == "memaddr:" { print $2 }')
 	note "$before MiB became $(total_memory vmem), at $start"
 
-	file_make vmem 32 || return
+	file_make vmem 16 || return
 	traffic_stop
 	out=$(movable_memory vmem)
 	note "$out MiB of the new memory are used"
-	((out >= 32)) && file_comes vmem && reachable || return
+	((out >= 16)) && file_comes vmem && reachable || return
 
 	# What stays is moved out of the memory that goes
 	traffic_start && vmem_resize vmem 64 || return
@@ -176,7 +176,7 @@ test_virtio_mem()
 	traffic_start && vmem_resize vmem 0 || return
 	traffic_stop
 	removed_first vmem "$start" $((256 * mib)) || return
-	vmem_resize vmem 128 && file_make vmem 8 && file_comes vmem &&
+	vmem_resize vmem 128 && file_make vmem 4 && file_comes vmem &&
 		throughput TCP_STREAM && served vmem && finish vmem
 }
 
@@ -214,7 +214,7 @@ test_balloon()
 	((after > before - 100)) || return
 	traffic_start && balloon_resize balloon 512 || return
 	traffic_stop
-	file_make balloon 48 && file_comes balloon || return
+	file_make balloon 24 && file_comes balloon || return
 	(($(wc -l <"$L2_RUN/balloon/trace.log") == unmapped)) ||
 		{ note "memory was unmapped"; return 1; }
 	throughput TCP_STREAM && served balloon && finish balloon
