@@ -255,32 +255,39 @@ struct vhost_iommu_arm_granule {
 	u8 ttl;
 };
 
-static struct vhost_iommu_arm_granule
-vhost_iommu_arm_granule(const struct vhost_iommu_hw *hw, u8 page_size)
+/* Logarithm of the granule that has pages of a size, or 0 */
+static u8 vhost_iommu_arm_shift(u8 page_size)
 {
-	struct vhost_iommu_arm_granule granule = {};
-	u32 needed;
-
 	switch (page_size) {
 	case 12:
 	case 21:
 	case 30:
-		granule.shift = 12;
-		needed = ARM_IDR5_GRAN4K;
-		break;
+		return 12;
 	case 14:
 	case 25:
-		granule.shift = 14;
-		needed = ARM_IDR5_GRAN16K;
-		break;
+		return 14;
 	case 16:
 	case 29:
-		granule.shift = 16;
-		needed = ARM_IDR5_GRAN64K;
-		break;
+		return 16;
 	default:
-		return granule;
+		return 0;
 	}
+}
+
+static struct vhost_iommu_arm_granule
+vhost_iommu_arm_granule(const struct vhost_iommu_hw *hw, u8 page_size)
+{
+	struct vhost_iommu_arm_granule granule = {
+		.shift = vhost_iommu_arm_shift(page_size),
+	};
+	u32 needed = ARM_IDR5_GRAN4K;
+
+	if (!granule.shift)
+		return granule;
+	if (granule.shift == 14)
+		needed = ARM_IDR5_GRAN16K;
+	else if (granule.shift == 16)
+		needed = ARM_IDR5_GRAN64K;
 	if (hw->idr[5] & needed)
 		granule.tg = (granule.shift - 10) / 2;
 	/* A level has 3 bits less than the granule */
@@ -408,12 +415,16 @@ static void vhost_iommu_arm_device(const struct vhost_iommu_req *req,
 				   struct vhost_iommu_cmds *cmds)
 {
 	u64 lo = ARM_CMD_ATC_INV | FIELD_PREP(ARM_CMD_0_SID, virt_id);
+	u64 mask = BIT_ULL(req->page_size) - 1;
 	u64 hi = ARM_ATC_SIZE_ALL;
 
 	if (!ats)
 		return;
-	if (req->scope == VIRTIO_IOMMU_INV_S_ADDRESS)
-		hi = vhost_iommu_arm_atc_range(req->virt_start, req->virt_end);
+	/* A page size that no granule has means all addresses, here, too */
+	if (req->scope == VIRTIO_IOMMU_INV_S_ADDRESS &&
+	    vhost_iommu_arm_shift(req->page_size))
+		hi = vhost_iommu_arm_atc_range(req->virt_start & ~mask,
+					       req->virt_end | mask);
 	if (req->pasid && !(req->pasid >> pasid_bits) &&
 	    req->scope != VIRTIO_IOMMU_INV_S_DOMAIN)
 		lo |= ARM_CMD_0_SSV | FIELD_PREP(ARM_CMD_0_SSID, req->pasid);

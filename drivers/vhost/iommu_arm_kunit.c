@@ -416,6 +416,7 @@ static void device(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct vhost_iommu_req req = {
 			.scope = cases[i].scope,
+			.page_size = 12,
 			.caches = VIRTIO_IOMMU_INV_C_TLB,
 			.flags = cases[i].flags,
 			.pasid = cases[i].pasid,
@@ -443,6 +444,7 @@ static void device_random(struct kunit *test)
 	struct vhost_iommu_cmds *cmds = cmds_alloc(test);
 	struct vhost_iommu_req req = {
 		.scope = VIRTIO_IOMMU_INV_S_ADDRESS,
+		.page_size = 12,
 	};
 	struct rnd_state rnd;
 	unsigned int round;
