@@ -5,6 +5,7 @@
  * seed, which is printed.
  */
 #include "suite.h"
+#include "table.h"
 
 #define NR_DOM		4
 #define NR_EP		3
@@ -17,6 +18,7 @@ FIXTURE(fuzz)
 	struct vmm *v;
 	__u64 seed;
 	unsigned int seconds;
+	struct s1 s[2];
 };
 
 KIND_VARIANTS(fuzz);
@@ -32,9 +34,13 @@ FIXTURE_SETUP(fuzz)
 	self->seed = s ? strtoull(s, NULL, 0) : now_ns();
 	self->seconds = long_tests() ? 60 : 5;
 	ksft_print_msg("VHOST_IOMMU_TEST_SEED=%llu\n", self->seed);
-	env_init(&self->e, variant->kind);
+	env_init_table(&self->e, variant->kind);
 	self->v->config.domain_end = NR_DOM;
 	ENV_UP(&self->e, env_up(&self->e, 2));
+	for (unsigned int i = 0; i < 2; i++) {
+		s1_usual(&self->s[i], self->v, i, 1 + i);
+		s1_map(&self->s[i], IOVA, RAM_GPA, NR_PAGES / 2 * PAGE, MAP_R);
+	}
 }
 
 FIXTURE_TEARDOWN(fuzz)
@@ -42,12 +48,18 @@ FIXTURE_TEARDOWN(fuzz)
 	env_down(&self->e);
 }
 
+enum kind { PAGING, BYPASS, TABLE };
+
 /* The model: all there is to know of what the guest has done */
 struct model {
 	/* Domain of each endpoint, or -1 */
 	int ep_dom[NR_EP];
+	/* Endpoints from here on can't have tables */
+	int no_tables;
 	struct {
-		bool bypass;
+		enum kind kind;
+		/* Which table, by number */
+		unsigned int table;
 		/* For each page: the number of its mapping, or 0 */
 		unsigned int page[NR_PAGES];
 	} dom[NR_DOM + 2];
@@ -69,13 +81,13 @@ static const __u32 eps[NR_EP] = { EP(0), EP(1), EMU(0) };
 
 static int model_attach(struct model *m, int dom, int ep, __u32 flags)
 {
-	bool bypass = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS;
+	enum kind kind = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS ? BYPASS : PAGING;
 
 	if (flags & ~VIRTIO_IOMMU_ATTACH_F_BYPASS || dom > NR_DOM)
 		return INVAL;
 	if (ep >= NR_EP)
 		return NOENT;
-	if (exists(m, dom) && m->dom[dom].bypass != bypass)
+	if (exists(m, dom) && m->dom[dom].kind != kind)
 		return INVAL;
 	if (m->ep_dom[ep] == dom)
 		return OK;
@@ -83,10 +95,52 @@ static int model_attach(struct model *m, int dom, int ep, __u32 flags)
 		return UNSUPP;
 	if (!exists(m, dom)) {
 		memset(&m->dom[dom], 0, sizeof(m->dom[dom]));
-		m->dom[dom].bypass = bypass;
+		m->dom[dom].kind = kind;
 	}
 	m->ep_dom[ep] = dom;
 	return OK;
+}
+
+/* Stream table entries; the last ones are wrong */
+#define NR_TABLES	4
+#define NR_STES		6
+
+static int model_attach_table(struct model *m, int dom, int ep,
+			      unsigned int table)
+{
+	int i, members = 0;
+
+	if (dom > NR_DOM)
+		return INVAL;
+	if (ep >= NR_EP)
+		return NOENT;
+	if (ep >= m->no_tables)
+		return UNSUPP;
+	if (table >= NR_TABLES)
+		return INVAL;
+	for (i = 0; i < NR_EP; i++)
+		members += m->ep_dom[i] == dom;
+	if (members && m->dom[dom].kind != TABLE)
+		return INVAL;
+	/* The only one can have another */
+	if (members && m->dom[dom].table != table &&
+	    (members > 1 || m->ep_dom[ep] != dom))
+		return INVAL;
+	if (!members)
+		memset(&m->dom[dom], 0, sizeof(m->dom[dom]));
+	m->dom[dom].kind = TABLE;
+	m->dom[dom].table = table;
+	m->ep_dom[ep] = dom;
+	return OK;
+}
+
+static int model_inv(struct model *m, int dom, bool valid)
+{
+	if (!valid)
+		return INVAL;
+	if (!exists(m, dom))
+		return NOENT;
+	return m->dom[dom].kind == TABLE ? OK : INVAL;
 }
 
 static int model_detach(struct model *m, int dom, int ep)
@@ -95,7 +149,7 @@ static int model_detach(struct model *m, int dom, int ep)
 		return NOENT;
 	if (m->ep_dom[ep] < 0)
 		return INVAL;
-	if (!m->dom[m->ep_dom[ep]].bypass && m->ep_dom[ep] != dom)
+	if (m->dom[m->ep_dom[ep]].kind != BYPASS && m->ep_dom[ep] != dom)
 		return INVAL;
 	m->ep_dom[ep] = -1;
 	return OK;
@@ -112,7 +166,7 @@ static int model_map(struct model *m, int dom, unsigned int at, unsigned int n,
 		return INVAL;
 	if (dom > NR_DOM || !exists(m, dom))
 		return NOENT;
-	if (m->dom[dom].bypass)
+	if (m->dom[dom].kind != PAGING)
 		return INVAL;
 	for (i = at; i < at + n; i++)
 		if (m->dom[dom].page[i])
@@ -137,7 +191,7 @@ static int model_unmap(struct model *m, int dom, unsigned int at,
 		return INVAL;
 	if (dom > NR_DOM || !exists(m, dom))
 		return NOENT;
-	if (m->dom[dom].bypass)
+	if (m->dom[dom].kind != PAGING)
 		return INVAL;
 	page = m->dom[dom].page;
 	if (page[at] && at && page[at - 1] == page[at])
@@ -167,8 +221,14 @@ static bool dma_agrees(struct env *e, const struct model *m, __u64 *seed)
 	int dom = m->ep_dom[i];
 	bool ok, may;
 
-	if (e->kind != DEV_MOCK || (dom >= 0 && m->dom[dom].bypass))
+	if (e->kind != DEV_MOCK || (dom >= 0 && m->dom[dom].kind == BYPASS))
 		return true;
+	if (dom >= 0 && m->dom[dom].kind == TABLE) {
+		/* By its tables; 2 and 3 are bypass and abort */
+		may = m->dom[dom].table < 2 && k < NR_PAGES / 2;
+		dev_load(e->dev[i], IOVA + k * PAGE, 16);
+		return (e->dev[i]->status == VHOST_IOMMU_MOCK_DMA_OK) == may;
+	}
 	may = dom >= 0 && m->dom[dom].page[k] &&
 	      m->dom[dom].page[k] & 0x80000000u;
 	dev_load(e->dev[i], IOVA + k * PAGE, 16);
@@ -180,7 +240,15 @@ static bool dma_agrees(struct env *e, const struct model *m, __u64 *seed)
 TEST_F_TIMEOUT(fuzz, requests, 180)
 {
 	struct virtio_iommu_probe_resv_mem p;
-	struct model m = { .ep_dom = { -1, -1, -1 } };
+	struct model m = {
+		.ep_dom = { -1, -1, -1 },
+		.no_tables = self->e.kind == DEV_NONE ? 0 : 2,
+	};
+	const __u64 ste[NR_STES] = {
+		s1_ste0(&self->s[0]), s1_ste0(&self->s[1]), STE0_BYPASS,
+		STE0_ABORT, 0, STE0_V | STE0_CFG(7),
+	};
+	struct virtio_iommu_req_invalidate inv;
 	struct vhost_iommu_stats s;
 	struct vmm *v = self->v;
 	__u64 end, seed = self->seed;
@@ -214,7 +282,21 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 			want = model_detach(&m, dom, ep);
 			got = g_detach(v, dom, ep < NR_EP ? eps[ep] : 0xdead);
 			break;
-		case 2 ... 9:
+		case 2:
+			want = model_attach_table(&m, dom, ep, at % NR_STES);
+			got = g_attach_table(v, dom, ep < NR_EP ? eps[ep]
+							       : 0xdead,
+					     ste[at % NR_STES], 0);
+			break;
+		case 3:
+			inv = inv_range(dom, len, iova, len, 12, flags & 1);
+			if (at % 4 == 0)
+				inv = inv_domain(dom, at % 5);
+			want = model_inv(&m, dom, at % 4 ? len :
+					 at % 5 && at % 5 < 4);
+			got = g_inv(v, inv);
+			break;
+		case 4 ... 9:
 			flags |= mmio ? VIRTIO_IOMMU_MAP_F_MMIO : 0;
 			/* The model's marks: bit 31 says readable */
 			m.next = (m.next & 0x7fffffff) |
@@ -242,6 +324,19 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 	ksft_print_msg("%lu requests\n", n);
 }
 
+/* Requests of table mode are seldom right by chance */
+static void good_table(FIXTURE_DATA(fuzz) *self, void *to, bool room)
+{
+	struct virtio_iommu_req_attach_table_arm a =
+		attach_table_req(1, EP(0), s1_ste0(&self->s[0]), STE1_USUAL);
+	struct virtio_iommu_req_invalidate i = inv_domain(1, 3);
+
+	if (*(__u8 *)to == VIRTIO_IOMMU_T_INVALIDATE)
+		memcpy(to, &i, sizeof(i));
+	else if (room)
+		memcpy(to, &a, sizeof(a));
+}
+
 /* Anything in the tables, the rings and the buffers */
 TEST_F_TIMEOUT(fuzz, rings, 180)
 {
@@ -264,6 +359,10 @@ TEST_F_TIMEOUT(fuzz, rings, 180)
 					IOVA + rand64(&seed) % 64 * PAGE :
 					rand64(&seed) % 4;
 			r[0] = rand64(&seed) % 8;
+			if (r[0] >= VIRTIO_IOMMU_T_ATTACH_TABLE)
+				good_table(self, r, i + 2 < KIB(64) / 64);
+			/* One of two that follow each other is half of it */
+			i += r[0] == VIRTIO_IOMMU_T_ATTACH_TABLE;
 			r[1 + rand64(&seed) % 63] = rand64(&seed);
 		}
 		for (i = 0; i < q->num; i++) {

@@ -80,6 +80,8 @@ FIXTURE(stale)
 	__u64 seed;
 	unsigned int dma;
 	__u64 tables;
+	__u64 ste1;
+	struct vhost_iommu_mock_config mock;
 };
 
 FIXTURE_VARIANT(stale)
@@ -87,11 +89,26 @@ FIXTURE_VARIANT(stale)
 	enum dev_kind kind;
 	/* The host maps RAM in large pages, too */
 	bool huge;
+	/* A mock IOMMU with ATS, or without ranges */
+	bool ats;
+	bool no_ranges;
 };
 
 FIXTURE_VARIANT_ADD(stale, mock)
 {
 	.kind = DEV_MOCK,
+};
+
+FIXTURE_VARIANT_ADD(stale, mock_ats)
+{
+	.kind = DEV_MOCK,
+	.ats = true,
+};
+
+FIXTURE_VARIANT_ADD(stale, mock_no_ranges)
+{
+	.kind = DEV_MOCK,
+	.no_ranges = true,
 };
 
 FIXTURE_VARIANT_ADD(stale, edu)
@@ -120,6 +137,15 @@ FIXTURE_SETUP(stale)
 	self->seed = seed ? strtoull(seed, NULL, 0) : now_ns();
 	ksft_print_msg("VHOST_IOMMU_TEST_SEED=%llu\n", self->seed);
 	env_init_table(&self->e, variant->kind);
+	self->ste1 = STE1_USUAL;
+	mock_config_init(&self->mock);
+	if (variant->ats) {
+		self->mock.idr[0] |= VHOST_IOMMU_MOCK_IDR0_ATS;
+		self->ste1 |= STE1_EATS(1);
+	}
+	if (variant->no_ranges)
+		self->mock.idr[3] &= ~VHOST_IOMMU_MOCK_IDR3_RIL;
+	self->v->mock = &self->mock;
 	if (!huge_pages(variant->huge ? (RAM_SIZE + LOW_SIZE + SPAN) / MIB(2) +
 					2 : 2)) {
 		if (variant->huge)
@@ -195,7 +221,8 @@ static int begin(SELF, unsigned int shift)
 
 static int attach(SELF)
 {
-	int rc = g_attach_s1(self->v, DOM, EP(0), &self->s);
+	int rc = g_attach_table(self->v, DOM, EP(0), s1_ste0(&self->s),
+				self->ste1);
 
 	return rc ? rc : env_table_driver(&self->e, 0, &self->s);
 }
