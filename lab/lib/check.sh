@@ -76,8 +76,10 @@ run_system()
 	local arguments=''
 
 	(($#)) && printf -v arguments '%q ' "$@"
-	# Tracing each command would slow the traffic down
-	LAB_L2=1 LAB_TRACE='' l1_run l2 "${LAB_TIMEOUT:-2400}" \
+	# Tracing each command would slow the traffic down. Memory that goes takes
+	# its time.
+	LAB_L2=1 LAB_TRACE='' LAB_SILENCE=${LAB_SILENCE:-300} \
+		l1_run l2 "${LAB_TIMEOUT:-$((LONG ? 9000 : 3000))}" \
 		"bash /opt/vhost-iommu/l2/system-test $arguments"
 }
 
