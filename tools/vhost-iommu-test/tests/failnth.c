@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "suite.h"
+#include "table.h"
 
 #define DOM	1
 #define MAX_NTH	2000
@@ -18,6 +19,10 @@ FIXTURE(failnth)
 	int self_nth;
 	int worker_nth;
 };
+
+/* What guests' tables are like; made anew whenever they are used */
+static struct s1 s1;
+static struct s1 other_s1;
 
 KIND_VARIANTS(failnth);
 KIND_MOCK(failnth);
@@ -45,7 +50,7 @@ FIXTURE_SETUP(failnth)
 	write_setting("failslab", "verbose", "0");
 	write_setting("fail_page_alloc", "verbose", "0");
 	write_setting("fail_usercopy", "verbose", "0");
-	env_init(&self->e, variant->kind);
+	env_init_table(&self->e, variant->kind);
 	ENV_UP(&self->e, env_up(&self->e, 2));
 }
 
@@ -207,6 +212,47 @@ static void undo_remove(struct env *e)
 	call_device(e);
 }
 
+static int call_viommu(struct env *e)
+{
+	struct nest n = e->v.nest;
+
+	/* Nobody asks an ID that no endpoint has */
+	n.viommu = 4711;
+	return vmm_add_nest(&e->v, &n, -1);
+}
+
+static void undo_viommu(struct env *e)
+{
+	struct nest n = e->v.nest;
+
+	n.viommu = 4711;
+	vmm_remove_nest(&e->v, &n);
+}
+
+static int prep_events(struct env *e)
+{
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < 2; i++)
+		rc = vmm_remove_endpoint(&e->v, EP(i));
+	return rc ? rc : vmm_remove_viommu(&e->v);
+}
+
+static int call_events(struct env *e)
+{
+	return vmm_add_viommu(&e->v, e->v.nest.event_fd);
+}
+
+static void undo_events(struct env *e)
+{
+	unsigned int i;
+
+	call_events(e);
+	for (i = 0; i < 2; i++)
+		vmm_add_endpoint(&e->v, EP(i), e->dev[i], -1, NULL, 0);
+}
+
 static int call_bypass(struct env *e)
 {
 	return vmm_set_bypass(&e->v, 1);
@@ -246,6 +292,18 @@ static int call_reset(struct env *e)
 	return vmm_reset(&e->v);
 }
 
+static int prep_table_reset(struct env *e)
+{
+	int rc;
+
+	/* Whatever it was in before */
+	g_detach(&e->v, DOM, EP(0));
+	s1_usual(&s1, &e->v, 0, 1);
+	s1_map(&s1, IOVA, RAM_GPA, PAGE, MAP_RW);
+	rc = g_attach_s1(&e->v, DOM, EP(0), &s1);
+	return rc ? rc : vmm_set_running(&e->v, false);
+}
+
 static int call_running(struct env *e)
 {
 	int rc = vmm_set_running(&e->v, false);
@@ -263,9 +321,12 @@ static const struct step api[] = {
 	  undo_add_emulated },
 	{ "ADD_ENDPOINT, device", prep_device, call_device, no_undo },
 	{ "REMOVE_ENDPOINT", prep_remove, call_remove, undo_remove },
+	{ "ADD_VIOMMU", nothing, call_viommu, undo_viommu },
+	{ "ADD_VIOMMU with events", prep_events, call_events, undo_events },
 	{ "SET_BYPASS", nothing, call_bypass, undo_bypass },
 	{ "REMOVE_RAM", prep_cut, call_cut, no_undo },
 	{ "RESET", prep_reset, call_reset, no_undo },
+	{ "RESET of tables", prep_table_reset, call_reset, no_undo },
 	{ "SET_RUNNING", nothing, call_running, no_undo },
 };
 
@@ -434,6 +495,33 @@ static int prep_fill(struct env *e)
 	return rc;
 }
 
+static int prep_table(struct env *e)
+{
+	s1_usual(&s1, &e->v, 0, 1);
+	s1_usual(&other_s1, &e->v, 1, 1);
+	return 0;
+}
+
+static int prep_table_move(struct env *e)
+{
+	prep_table(e);
+	s1_map(&s1, IOVA, RAM_GPA, PAGE, MAP_RW);
+	return g_attach_s1(&e->v, DOM, EP(0), &s1);
+}
+
+/* Changed, but not yet invalidated: cached, if it was used */
+static int prep_table_inv(struct env *e)
+{
+	int rc = prep_table_move(e);
+
+	if (!rc)
+		rc = dev_load(e->dev[0], IOVA, 64);
+	if (!rc && e->dev[0]->status != VHOST_IOMMU_MOCK_DMA_OK)
+		rc = -EIO;
+	s1_clear(&s1, IOVA, PAGE);
+	return rc;
+}
+
 TEST_F_TIMEOUT(failnth, requests, 400)
 {
 	struct virtio_iommu_req_attach attach = {
@@ -459,6 +547,8 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 	struct virtio_iommu_req_probe probe = {
 		.head.type = VIRTIO_IOMMU_T_PROBE, .endpoint = EP(0),
 	};
+	struct virtio_iommu_req_attach_table_arm table, table_move;
+	struct virtio_iommu_req_invalidate inv_one, inv_all;
 	const struct {
 		const char *name;
 		int (*prepare)(struct env *e);
@@ -475,6 +565,19 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 		{ "UNMAP", prep_unmap, &unmap, sizeof(unmap) - 4, 4, true },
 		{ "DETACH", prep_unmap, &detach, sizeof(detach) - 4, 4, true },
 		{ "PROBE", prep_attach, &probe, sizeof(probe), 260 },
+		{ "ATTACH_TABLE", prep_table, &table, sizeof(table) - 4, 4 },
+		{ "ATTACH_TABLE, from paging", prep_unmap, &table_move,
+		  sizeof(table_move) - 4, 4, true },
+		{ "ATTACH_TABLE, another one", prep_table_move, &table_move,
+		  sizeof(table_move) - 4, 4, true },
+		{ "ATTACH, from tables", prep_table_move, &move,
+		  sizeof(move) - 4, 4, true },
+		{ "DETACH, from tables", prep_table_move, &detach,
+		  sizeof(detach) - 4, 4, true },
+		{ "INVALIDATE", prep_table_inv, &inv_one, sizeof(inv_one) - 4,
+		  4, true },
+		{ "INVALIDATE, all", prep_table_inv, &inv_all,
+		  sizeof(inv_all) - 4, 4, true },
 	};
 	struct dma_dev *d = self->e.dev[0];
 	unsigned int i, n, failed;
@@ -486,6 +589,12 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 		 vmm_worker_tid());
 	self->worker_nth = open(path, O_RDWR);
 	ASSERT_GE(self->worker_nth, 0);
+	prep_table(&self->e);
+	table = attach_table_req(DOM, EP(0), s1_ste0(&s1), STE1_USUAL);
+	table_move = attach_table_req(DOM + 2, EP(0), s1_ste0(&other_s1),
+				      STE1_USUAL);
+	inv_one = inv_range(DOM, 1, IOVA, 1, 12, VIRTIO_IOMMU_INV_F_LEAF);
+	inv_all = inv_domain(DOM, 3);
 	for (i = 0; i < ARRAY_SIZE(reqs); i++) {
 		failed = 0;
 		for (n = 1; n < MAX_NTH; n++) {
