@@ -128,7 +128,7 @@ static void vtab_free_table(void *cookie, void *table, size_t size)
 	struct page *page = virt_to_page(table);
 
 	if (unlikely(READ_ONCE(vtab->keep))) {
-		guard(spinlock_irqsave)(&vtab->lock);
+		guard(raw_spinlock_irqsave)(&vtab->lock);
 		list_add(&page->lru, &vtab->kept_pages);
 		return;
 	}
@@ -301,7 +301,7 @@ void vtab_free_kept(struct vtab_dev *vtab)
 	LIST_HEAD(pages);
 
 	scoped_guard(mutex, &vtab->mutex) {
-		scoped_guard(spinlock_irq, &vtab->lock) {
+		scoped_guard(raw_spinlock_irq, &vtab->lock) {
 			WRITE_ONCE(vtab->keep, false);
 			list_splice_init(&vtab->kept_pages, &pages);
 		}

@@ -104,10 +104,10 @@ static void vtab_reap(struct vtab_dev *vtab)
 	unsigned long flags;
 
 	/* If somebody else has it, then that one reaps */
-	if (!spin_trylock_irqsave(&vtab->lock, flags))
+	if (!raw_spin_trylock_irqsave(&vtab->lock, flags))
 		return;
 	vtab_reap_locked(vtab);
-	spin_unlock_irqrestore(&vtab->lock, flags);
+	raw_spin_unlock_irqrestore(&vtab->lock, flags);
 }
 
 /* Returns false when there is nothing to wait for any more */
@@ -127,42 +127,61 @@ static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 }
 
 /* Returns 1 if there is no slot for it: all of them are in flight */
+static int vtab_add(struct vtab_dev *vtab, const void *req, size_t len,
+		    void *reply, size_t reply_len, struct vtab_waiter *waiter)
+{
+	struct scatterlist out, in, *sgs[] = { &out, &in };
+	struct vtab_slot *slot;
+	int rc;
+
+	lockdep_assert_held(&vtab->lock);
+	if (!vtab->nr_free)
+		vtab_reap_locked(vtab);
+	if (vtab->broken)
+		return -EIO;
+	if (!vtab->nr_free)
+		return 1;
+	slot = vtab->free[vtab->nr_free - 1];
+	memcpy(slot->req, req, len);
+	slot->reply = reply;
+	slot->reply_len = reply_len;
+	slot->waiter = waiter;
+	sg_init_one(&out, slot->req, len);
+	sg_init_one(&in, reply ?: &slot->tail, reply_len);
+	rc = virtqueue_add_sgs(vtab->req_vq, sgs, 1, 1, slot, GFP_ATOMIC);
+	if (rc) {
+		slot->reply = NULL;
+		return rc;
+	}
+	vtab->nr_free--;
+	return 0;
+}
+
+/*
+ * A request that follows another one into the ring is not notified of, as the
+ * notification of the first is on its way. So it has to be: interrupts stay off
+ * until it is made, lest an interrupt handler waits, on this processor, for a
+ * request that the device only sees when the handler has returned. The lock
+ * need not be held for that long, a notification makes the processor leave the
+ * guest.
+ */
 static int vtab_submit(struct vtab_dev *vtab, const void *req, size_t len,
 		       void *reply, size_t reply_len,
 		       struct vtab_waiter *waiter)
 {
-	struct scatterlist out, in, *sgs[] = { &out, &in };
-	struct vtab_slot *slot;
+	unsigned long flags;
 	bool kick;
 	int rc;
 
-	scoped_guard(spinlock_irqsave, &vtab->lock) {
-		if (!vtab->nr_free)
-			vtab_reap_locked(vtab);
-		if (vtab->broken)
-			return -EIO;
-		if (!vtab->nr_free)
-			return 1;
-		slot = vtab->free[vtab->nr_free - 1];
-		memcpy(slot->req, req, len);
-		slot->reply = reply;
-		slot->reply_len = reply_len;
-		slot->waiter = waiter;
-		sg_init_one(&out, slot->req, len);
-		sg_init_one(&in, reply ?: &slot->tail, reply_len);
-		rc = virtqueue_add_sgs(vtab->req_vq, sgs, 1, 1, slot,
-				       GFP_ATOMIC);
-		if (rc) {
-			slot->reply = NULL;
-			return rc;
-		}
-		vtab->nr_free--;
-		kick = virtqueue_kick_prepare(vtab->req_vq);
-	}
-	/* This makes the processor leave the guest: not with the lock held */
+	local_irq_save(flags);
+	raw_spin_lock(&vtab->lock);
+	rc = vtab_add(vtab, req, len, reply, reply_len, waiter);
+	kick = !rc && virtqueue_kick_prepare(vtab->req_vq);
+	raw_spin_unlock(&vtab->lock);
 	if (kick)
 		virtqueue_notify(vtab->req_vq);
-	return 0;
+	local_irq_restore(flags);
+	return rc;
 }
 
 /**
@@ -218,7 +237,7 @@ int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
  */
 void vtab_break(struct vtab_dev *vtab, const char *why)
 {
-	scoped_guard(spinlock_irqsave, &vtab->lock) {
+	scoped_guard(raw_spinlock_irqsave, &vtab->lock) {
 		if (vtab->broken)
 			return;
 		vtab_stop_dma(vtab);

@@ -305,7 +305,7 @@ static void vtab_del_endpoint(struct vtab_endpoint *ep)
 	guard(mutex)(&vtab->mutex);
 	for (i = 0; i < fwspec->num_ids; i++)
 		xa_cmpxchg(&vtab->ids, fwspec->ids[i], ep, NULL, GFP_KERNEL);
-	guard(spinlock_irq)(&vtab->lock);
+	guard(raw_spinlock_irq)(&vtab->lock);
 	list_del(&ep->entry);
 }
 
@@ -317,7 +317,7 @@ static int vtab_add_endpoint(struct vtab_endpoint *ep)
 	int rc = 0;
 
 	scoped_guard(mutex, &vtab->mutex) {
-		scoped_guard(spinlock_irq, &vtab->lock)
+		scoped_guard(raw_spinlock_irq, &vtab->lock)
 			list_add(&ep->entry, &vtab->endpoints);
 		/* Devices behind a bridge may have an ID in common */
 		for (i = 0; i < fwspec->num_ids && !rc; i++) {
@@ -612,7 +612,7 @@ static void vtab_close(struct vtab_dev *vtab)
 
 	disable_work_sync(&vtab->event_work);
 	/* Nothing has a right to make requests any more */
-	scoped_guard(spinlock_irq, &vtab->lock)
+	scoped_guard(raw_spinlock_irq, &vtab->lock)
 		WRITE_ONCE(vtab->broken, true);
 	virtio_reset_device(vdev);
 	if (vtab->req_vq)
@@ -634,7 +634,7 @@ static struct vtab_dev *vtab_alloc(struct virtio_device *vdev)
 		return NULL;
 	vtab->vdev = vdev;
 	kref_init(&vtab->kref);
-	spin_lock_init(&vtab->lock);
+	raw_spin_lock_init(&vtab->lock);
 	mutex_init(&vtab->mutex);
 	INIT_LIST_HEAD(&vtab->endpoints);
 	INIT_LIST_HEAD(&vtab->kept_pages);

@@ -104,8 +104,11 @@ struct vtab_dev {
 	struct list_head entry;
 
 	struct virtqueue *req_vq;
-	/* For a few instructions, in any context */
-	spinlock_t lock;
+	/*
+	 * For a few instructions, in any context. Raw, because who holds it
+	 * must not be preempted by somebody who polls.
+	 */
+	raw_spinlock_t lock;
 	struct vtab_slot *slots;
 	unsigned int nr_slots;
 	struct vtab_slot **free;
