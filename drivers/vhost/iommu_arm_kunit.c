@@ -438,6 +438,49 @@ static void device(struct kunit *test)
 	}
 }
 
+/* Whole pages, or everything if the page size is one that no granule has */
+static void device_page_sizes(struct kunit *test)
+{
+	static const struct {
+		u64 start, end;
+		u8 page_size, size;
+		u64 at;
+	} cases[] = {
+		{ SZ_2M, 2 * SZ_2M - 1, 21, 9, SZ_2M },
+		{ SZ_4K, SZ_2M + SZ_4K - 1, 21, 10, 0 },
+		{ SZ_2M + 5, SZ_2M + 6, 12, 0, SZ_2M },
+		{ SZ_1G, 2ULL * SZ_1G - 1, 30, 18, SZ_1G },
+		{ SZ_16K, SZ_32K - 1, 14, 2, SZ_16K },
+		{ SZ_4K, SZ_4K, 14, 2, 0 },
+		{ SZ_32M, SZ_64M - 1, 25, 13, SZ_32M },
+		{ SZ_64K, SZ_128K - 1, 16, 4, SZ_64K },
+		{ SZ_64K + SZ_32K, SZ_128K - 1, 16, 4, SZ_64K },
+		{ SZ_512M, SZ_1G - 1, 29, 17, SZ_512M },
+		{ 0, 0, 0, ATC_SIZE_ALL, 0 },
+		{ SZ_4K, SZ_4K, 11, ATC_SIZE_ALL, 0 },
+		{ SZ_8K, SZ_16K - 1, 13, ATC_SIZE_ALL, 0 },
+		{ SZ_1M, SZ_2M - 1, 20, ATC_SIZE_ALL, 0 },
+		{ 0, BIT_ULL(63) - 1, 63, ATC_SIZE_ALL, 0 },
+	};
+	struct vhost_iommu_cmds *cmds = cmds_alloc(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vhost_iommu_req req = {
+			.scope = VIRTIO_IOMMU_INV_S_ADDRESS,
+			.page_size = cases[i].page_size,
+			.virt_start = cases[i].start,
+			.virt_end = cases[i].end,
+		};
+
+		cmds->nr = 0;
+		arm->device(&req, 1, true, 0, cmds);
+		KUNIT_ASSERT_EQ(test, cmds->nr, 1);
+		KUNIT_EXPECT_EQ_MSG(test, cmd_hi(cmds, 0),
+				    cases[i].at | cases[i].size, "case %u", i);
+	}
+}
+
 /* The smallest power of two of pages, aligned to itself, that has both ends */
 static void device_random(struct kunit *test)
 {
@@ -592,6 +635,7 @@ static struct kunit_case vhost_iommu_arm_cases[] = {
 	KUNIT_CASE(check_request),
 	KUNIT_CASE(context),
 	KUNIT_CASE(device),
+	KUNIT_CASE(device_page_sizes),
 	KUNIT_CASE(device_random),
 	KUNIT_CASE(event),
 	KUNIT_CASE(event_types),
