@@ -7,7 +7,7 @@ import metrics
 import plan
 import stats
 
-MAIN_UNITS = ("Mbit/s", "transactions/s", plan.PAIR)
+MAIN_UNITS = ("Mbit/s", "transactions/s", plan.PAIR, plan.STATIC)
 # Of all processors
 SATURATED = 0.95
 BASES = ("none", "none-patched", "qemu", "accel", "reference")
@@ -35,11 +35,11 @@ class Figures:
                     metrics.ring_figures(record["data"]):
                 self.samples[row, workload, unit][boot] += values
         elif record["event"] == "sample":
-            workload = metrics.workload(record["item"])
             try:
-                for unit, value in list(metrics.figures(record)):
+                for workload, unit, value in list(metrics.rows(record)):
                     self.samples[mode, workload, unit][boot].append(value)
             except metrics.BadSample as error:
+                workload = metrics.workload(record["item"])
                 self.bad.append(f"{mode}, {workload}: {error}")
             if record.get("host"):
                 self.host[mode].append(record["host"])

@@ -3,6 +3,9 @@
 
 import re
 
+import plan
+
+STATIC = re.compile(r"map ([\d.]+) us, unmap ([\d.]+) us")
 LATENCY = re.compile(r"average (map|unmap) latency\(us\):([\d.]+)")
 PAGE_KIB = 4
 
@@ -16,6 +19,8 @@ def workload(item):
     words = item.split(":")
     if words[0] == "net":
         return words[1]
+    if words[0] == "static":
+        return f"static {words[1]} GiB in {words[2]}"
     pages, threads = int(words[1]), int(words[2])
     return f"dma {pages * PAGE_KIB} KiB, {threads} thread" + \
         ("s" if threads > 1 else "")
@@ -83,6 +88,22 @@ def figures(sample):
         # The benchmark does not tell how many it made
         yield from _costs(sample, seconds * int(words[2]) * 1e6 / pair,
                           ("us", 1e6), "map+unmap")
+
+
+def rows(sample):
+    """Yield (workload, unit, value)."""
+    name = workload(sample["item"])
+    if not sample["item"].startswith("static:"):
+        for unit, value in figures(sample):
+            yield name, unit, value
+        return
+    # What the processors did is for the most part setting up
+    found = STATIC.findall(sample["output"])
+    if sample["status"] or not found:
+        raise BadSample(f"status {sample['status']}: {sample['output']}")
+    for times in found:
+        for what, time in zip(("map", "unmap"), times):
+            yield f"{name}, {what}", plan.STATIC, float(time) / 1000
 
 
 def ring_figures(data):

@@ -116,5 +116,8 @@ def draw(figures, path):
                       for w in figures.workloads(u)], path("network.svg"))
     _panels(figures, [(w, plan.PAIR) for w in figures.workloads(plan.PAIR)],
             path("latency.svg"), log=True)
+    _panels(figures, [(w, plan.STATIC)
+                      for w in figures.workloads(plan.STATIC)],
+            path("static.svg"), log=True)
     _processors(figures, path("processors.svg"))
     _ring(figures, path("ring.svg"))

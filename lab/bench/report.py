@@ -150,6 +150,22 @@ class Report:
             *(self.against(base, [(w, plan.PAIR) for w in workloads])
               for base in ("reference", "accel", "qemu")))
 
+    def static(self):
+        workloads = self.figures.workloads(plan.STATIC)
+        if workloads:
+            self.section(
+                "Static mapping",
+                "All of a user-space driver's memory mapped and unmapped at "
+                "once, by VFIO and iommufd in the guest, milliseconds. Huge "
+                "pages are next to each other in RAM (runs), so that the guest "
+                "maps many together, or each is on its own (pages). With "
+                "`accel`, Linux in the guest gives no device to user space: "
+                "QEMU's firmware tables ask for identity mappings.\n",
+                self.by_mode([(w, w, plan.STATIC) for w in workloads]),
+                "![Static mapping](static.svg)\n",
+                *(self.against(base, [(w, plan.STATIC) for w in workloads])
+                  for base in ("reference", "qemu")))
+
     def processors(self):
         texts = ["L1's processor time without netperf's own. Where the row is "
                  "the reference, the other end is L1's as well.\n"]
@@ -231,6 +247,7 @@ class Report:
         self.targets()
         self.network()
         self.latency()
+        self.static()
         self.processors()
         self.exits()
         self.ring()

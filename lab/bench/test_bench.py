@@ -114,6 +114,23 @@ class Metrics(unittest.TestCase):
         self.assertAlmostEqual(got["CPU us/map+unmap"], 600)
         self.assertEqual(metrics.workload("dma:1:1:1"), plan.DMA_4K)
 
+    def test_static(self):
+        one = sample(item="static:4:runs", output="map 1500.5 us, unmap 20.0 us\n"
+                     "map 1000.0 us, unmap 10.0 us\n")
+        self.assertEqual(list(metrics.rows(one)), [
+            ("static 4 GiB in runs, map", "ms", 1.5005),
+            ("static 4 GiB in runs, unmap", "ms", 0.02),
+            ("static 4 GiB in runs, map", "ms", 1.0),
+            ("static 4 GiB in runs, unmap", "ms", 0.01)])
+        for bad in ({"status": 1}, {"output": "static-map: no"}):
+            with self.assertRaises(metrics.BadSample):
+                list(metrics.rows({**one, **bad}))
+
+    def test_rows(self):
+        got = list(metrics.rows(sample()))
+        self.assertEqual(got[0], ("TCP_STREAM", "Mbit/s", 100))
+        self.assertEqual({row[0] for row in got}, {"TCP_STREAM"})
+
     def test_what_is_no_figure(self):
         for bad in (sample(output=""), sample(status=1), sample(output="0"),
                     sample(item="dma:1:1:1", output="perhaps")):
@@ -139,13 +156,32 @@ class Plan(unittest.TestCase):
             self.assertEqual({m for m, _ in number}, set(plan.MODES))
             for mode, items in number:
                 kinds = [i.split(":")[0] for i in items]
-                self.assertEqual(kinds, sorted(kinds, reverse=True))
+                self.assertEqual(kinds, sorted(
+                    kinds, key=["net", "dma", "static", "ring"].index))
 
     def test_enough_samples(self):
         samples = sum(i == "net:TCP_STREAM:2"
                       for number in plan.rounds(["table"], plan.FULL, 1)
                       for _, items in number for i in items)
         self.assertGreaterEqual(samples, 30)
+
+    def test_a_static_mapping_needs_an_iommu_for_user_space(self):
+        for amount in (plan.FULL, plan.QUICK):
+            for mode, items in plan.rounds(list(plan.MODES), amount, 1)[0]:
+                for item in ("static:4:runs", "static:4:pages"):
+                    self.assertEqual(items.count(item),
+                                     0 if mode in ("none", "none-patched",
+                                                   "accel", "qemu-patched",
+                                                   "ring")
+                                     else amount["static"])
+
+    def test_time_grows_with_what_is_done(self):
+        for what in ("net", "dma", "static"):
+            more = {**plan.FULL, what: plan.FULL[what] + 1}
+            self.assertGreater(plan.seconds("vhost", more),
+                               plan.seconds("vhost", plan.FULL))
+        self.assertEqual(plan.seconds("none", more),
+                         plan.seconds("none", plan.FULL))
 
     def test_targets(self):
         least = plan.Target("", "w", "u", "a", "b", least=2)
@@ -316,10 +352,14 @@ class Running(unittest.TestCase):
 class Reporting(unittest.TestCase):
     def records(self):
         for boot in range(4):
-            for mode, rate in (("none", 100), ("table", 95), ("accel", 50)):
+            for mode, rate in (("none", 100), ("table", 95), ("accel", 50),
+                               ("qemu", 50)):
                 for item in ("net:TCP_STREAM:2", "net:TCP_MAERTS:2"):
                     yield sample(mode=mode, item=item, boot=boot,
                                  output=str(rate + boot), host=[1.9, 0.1])
+                if mode in ("table", "qemu"):
+                    yield sample(mode=mode, item="static:4:runs", boot=boot,
+                                 output=f"map {rate}000 us, unmap 1000 us")
                 yield end(mode=mode, boot=boot)
 
     def test_targets(self):
@@ -338,6 +378,14 @@ class Reporting(unittest.TestCase):
         self.assertEqual(found.load(2)["none"]["emulator"], 1.9)
         self.assertEqual(found.load(2)["none"]["saturated"], 1)
         self.assertEqual(found.load(4)["none"]["saturated"], 0)
+
+    def test_static(self):
+        found = figures.Figures(list(self.records()))
+        row = found.row("qemu", "static 4 GiB in runs, map", "ms")
+        self.assertEqual((row["median"], row["n"], row["boots"]), (50, 4, 4))
+        ratios = {(r["mode"], r["over"]): r["ratio"] for r in found.ratios()
+                  if r["workload"] == "static 4 GiB in runs, map"}
+        self.assertEqual(ratios, {("table", "qemu"): 1.9})
 
     def test_text(self):
         with tempfile.TemporaryDirectory() as path:
@@ -360,6 +408,7 @@ class Reporting(unittest.TestCase):
         self.assertIn("`qemu` in round 1 failed", text)
         self.assertIn("a sample was no figure: none, TCP_STREAM", text)
         self.assertIn("| map, batch 1 | 1,234 | 10 |", text)
+        self.assertIn("| row / `qemu` | static 4 GiB in runs, map, ms |", text)
 
 
 class Instructions(unittest.TestCase):
