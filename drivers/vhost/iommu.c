@@ -3,7 +3,8 @@
  * vhost-iommu: /dev/vhost-iommu, an in-kernel back end for virtio-iommu
  *
  * The VMM sets the device up and describes its endpoints; guest requests are
- * then served here, by the vhost worker, without the VMM. See
+ * then served here, by the thread that kicks or by the vhost worker, without the
+ * VMM. See
  * Documentation/userspace-api/vhost-iommu.rst.
  */
 #include <linux/compat.h>
@@ -12,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -397,6 +399,7 @@ static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
 	stats->out_events_lost = READ_ONCE(count->events_lost);
 	stats->out_inv_commands = count->inv_commands;
 	stats->out_inv_calls = count->inv_calls;
+	stats->out_in_place = READ_ONCE(count->in_place);
 	return 0;
 }
 
@@ -677,6 +680,7 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "vhost-iommu-batches:\t%llu\n", stats.out_batches);
 	seq_printf(m, "vhost-iommu-wakeups:\t%llu\n", stats.out_wakeups);
 	seq_printf(m, "vhost-iommu-poll-hits:\t%llu\n", stats.out_poll_hits);
+	seq_printf(m, "vhost-iommu-in-place:\t%llu\n", stats.out_in_place);
 	seq_printf(m, "vhost-iommu-ring-errors:\t%llu\n",
 		   stats.out_ring_errors);
 	seq_printf(m, "vhost-iommu-events:\t%llu\n", stats.out_events);
@@ -724,6 +728,8 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, VHOST_IOMMU_VQ_MAX,
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
 	viommu->dev.fork_owner = true;
+	viommu->vqs[VHOST_IOMMU_VQ_REQUEST].poll.wait.func = vhost_iommu_kicked;
+	viommu->file = file;
 	file->private_data = viommu;
 	return 0;
 }
@@ -768,7 +774,20 @@ static struct miscdevice vhost_iommu_misc = {
 	.name = "vhost-iommu",
 	.fops = &vhost_iommu_fops,
 };
-module_misc_device(vhost_iommu_misc);
+
+static int __init vhost_iommu_init(void)
+{
+	return misc_register(&vhost_iommu_misc);
+}
+module_init(vhost_iommu_init);
+
+static void __exit vhost_iommu_exit(void)
+{
+	misc_deregister(&vhost_iommu_misc);
+	/* A thread may still return from vhost_iommu_kick_work() */
+	synchronize_rcu_tasks();
+}
+module_exit(vhost_iommu_exit);
 
 MODULE_IMPORT_NS("IOMMUFD");
 MODULE_DESCRIPTION("In-kernel back end for virtio-iommu");

@@ -248,6 +248,7 @@ struct vhost_iommu_doorbell {
  * @batches: Publications of the used ring
  * @wakeups: Runs of the kick handler
  * @poll_hits: Requests that busy polling found
+ * @in_place: Requests that the thread which kicked has served
  * @ring_errors: Times that a ring could not be read or written. One worker
  *               serves both.
  * @rebuilds: Domains that got a new IOAS
@@ -268,6 +269,7 @@ struct vhost_iommu_counters {
 	u64 batches;
 	u64 wakeups;
 	u64 poll_hits;
+	u64 in_place;
 	u64 ring_errors;
 	u64 rebuilds;
 	u64 events;
@@ -298,14 +300,35 @@ struct vhost_iommu_pending {
 };
 
 /**
+ * enum vhost_iommu_server - Who serves the request queue
+ * @VHOST_IOMMU_WORKER: The vhost worker: anything, for as long as it takes
+ * @VHOST_IOMMU_KICKER: The thread that kicked, usually a virtual CPU: what is
+ *                      short
+ */
+enum vhost_iommu_server {
+	VHOST_IOMMU_WORKER,
+	VHOST_IOMMU_KICKER,
+};
+
+/* In kick_flags: kick_work is added to a thread, and has not begun */
+#define VHOST_IOMMU_KICK_PENDING	0
+
+/**
  * struct vhost_iommu - One open file, one virtio-iommu device
  * @dev: The vhost device; its mutex serializes ioctls and covers @configured
  * @vqs: Request and event queue
  * @vq_ptrs: For @dev
  * @configured: SET_CONFIG was called
  * @ring_dead: The request queue could not be read; covered by its mutex
- * @poll_ns: How long to look for a further request, in ns; likewise
+ * @poll_score: How often polling meets a request; likewise
+ * @polls: The worker looks for further requests before it sleeps; likewise, but
+ *         read without it
+ * @poll_hold: When polling may begin again, in ns of local_clock(); likewise
  * @idle_since: When the ring was last found empty; likewise
+ * @kicked_at: When the last kick came that nobody has seen yet, or 0
+ * @file: The open file. @kick_work holds a reference while it is added.
+ * @kick_work: Serves the request queue in a thread that kicked
+ * @kick_flags: VHOST_IOMMU_KICK_PENDING
  * @nr_heads: Number of @heads in use; covered by the request queue's mutex
  * @heads: Requests that are done but not yet published; likewise
  * @nr_pending: Number of @pending in use; likewise
@@ -342,8 +365,14 @@ struct vhost_iommu {
 	bool configured;
 
 	bool ring_dead;
-	u64 poll_ns;
+	unsigned int poll_score;
+	bool polls;
+	u64 poll_hold;
 	u64 idle_since;
+	u64 kicked_at;
+	struct file *file;
+	struct callback_head kick_work;
+	unsigned long kick_flags;
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
 	unsigned int nr_pending;
@@ -375,6 +404,8 @@ struct vhost_iommu {
 
 /* iommu_ring.c */
 void vhost_iommu_handle_kick(struct vhost_work *work);
+int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
+		       int sync, void *key);
 void vhost_iommu_ring_error(struct vhost_iommu *viommu,
 			    struct vhost_virtqueue *vq);
 int vhost_iommu_bad_chain(struct vhost_iommu *viommu,

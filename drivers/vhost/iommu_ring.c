@@ -7,10 +7,15 @@
  * returned with a used length of 0, and only a ring that can't be read at all
  * stops, after the VMM was told through the error eventfd.
  */
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
+#include <linux/preempt.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/task_work.h>
 #include <linux/uio.h>
 
 #include "iommu.h"
@@ -20,11 +25,24 @@
 /* Stopping the device waits for the poll; vhost stores any timeout */
 #define VHOST_IOMMU_POLL_MAX_US		10000
 
-/* Where a window of polling begins to grow, and below which it is none */
-#define VHOST_IOMMU_POLL_MIN_NS		(4 * NSEC_PER_USEC)
+/*
+ * Whether to poll is decided by a counter that goes up by one for a request that
+ * came within the time of polling after the one before, and down for others:
+ * polling goes on while more than two of three come that soon.
+ */
+#define VHOST_IOMMU_POLL_SCORE_MAX	32
+#define VHOST_IOMMU_POLL_SCORE		16
+#define VHOST_IOMMU_POLL_SCORE_LATE	2
 
-/* How long the wake-up by a kick may have taken */
-#define VHOST_IOMMU_WAKE_NS		(100 * NSEC_PER_USEC)
+/*
+ * A worker that is woken later than this, in ns, had to wait for a processor.
+ * It is let alone for so many times as long.
+ */
+#define VHOST_IOMMU_WAKE_LATE_NS	(4 * NSEC_PER_MSEC)
+#define VHOST_IOMMU_HOLD_FACTOR		16
+
+/* Most bytes of a MAP or UNMAP that the thread which kicked carries out */
+#define VHOST_IOMMU_SHORT_MAX		SZ_2M
 
 /**
  * vhost_iommu_ring_error - Tell the VMM that a ring can't be read or written
@@ -231,10 +249,26 @@ static void vhost_iommu_put_off(struct vhost_iommu *viommu,
 		vhost_iommu_flush(viommu, vq);
 }
 
-static void vhost_iommu_handle_request(struct vhost_iommu *viommu,
+/* What holds a virtual CPU up for no longer than a few milliseconds at worst */
+static bool vhost_iommu_req_is_short(const struct vhost_iommu_req *req)
+{
+	switch (req->type) {
+	case VIRTIO_IOMMU_T_INVALIDATE:
+		return true;
+	case VIRTIO_IOMMU_T_MAP:
+	case VIRTIO_IOMMU_T_UNMAP:
+		return req->virt_end - req->virt_start < VHOST_IOMMU_SHORT_MAX;
+	default:
+		return false;
+	}
+}
+
+/* Returns false, and has done nothing, if it is not for the thread @where */
+static bool vhost_iommu_handle_request(struct vhost_iommu *viommu,
 				       struct vhost_virtqueue *vq,
 				       unsigned int head, unsigned int out,
-				       unsigned int in)
+				       unsigned int in,
+				       enum vhost_iommu_server where)
 {
 	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
 	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
@@ -254,22 +288,27 @@ static void vhost_iommu_handle_request(struct vhost_iommu *viommu,
 		vhost_iommu_ring_error(viommu, vq);
 		memset(&req, 0, sizeof(req));
 		vhost_iommu_finish(viommu, vq, head, &req, -EFAULT, begin);
-		return;
+		return true;
 	}
 	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
 				    iov_iter_count(&to), &req);
+	if (where == VHOST_IOMMU_KICKER && rc == VIRTIO_IOMMU_S_OK &&
+	    !vhost_iommu_req_is_short(&req))
+		return false;
 	viommu->count.requests[req.type]++;
+	viommu->count.in_place += where == VHOST_IOMMU_KICKER;
 	if (req.type == VIRTIO_IOMMU_T_INVALIDATE &&
 	    rc == VIRTIO_IOMMU_S_OK) {
 		vhost_iommu_put_off(viommu, vq, head, &req, vq->iov + out,
 				    begin);
-		return;
+		return true;
 	}
 	/* In order, and what is to come may rely on what came before */
 	vhost_iommu_flush(viommu, vq);
 	if (rc >= 0)
 		rc = vhost_iommu_carry_out(viommu, vq, &req, rc, &to);
 	vhost_iommu_finish(viommu, vq, head, &req, rc, begin);
+	return true;
 }
 
 /**
@@ -324,26 +363,43 @@ static u64 vhost_iommu_poll_max(const struct vhost_virtqueue *vq)
 
 /*
  * Polling pays when requests come soon after each other, and costs a processor
- * when they don't. So the window grows when a kick comes so soon that a larger
- * one, within the VMM's limit, would have met it, and shrinks to nothing when
- * kicks come later.
+ * when they don't. @soon tells whether one came, in time to be met.
  */
-static void vhost_iommu_poll_adapt(struct vhost_iommu *viommu,
-				   const struct vhost_virtqueue *vq)
+static void vhost_iommu_poll_adapt(struct vhost_iommu *viommu, bool soon,
+				   u64 now)
 {
-	u64 max = vhost_iommu_poll_max(vq), now = local_clock();
+	unsigned int score = viommu->poll_score;
+	bool polls;
 
-	if (!max) {
-		viommu->poll_ns = 0;
-	} else if (now < viommu->idle_since + max +
-			 VHOST_IOMMU_WAKE_NS) {
-		viommu->poll_ns = clamp(viommu->poll_ns * 2,
-					min(VHOST_IOMMU_POLL_MIN_NS, max), max);
-	} else {
-		viommu->poll_ns /= 2;
-		if (viommu->poll_ns < VHOST_IOMMU_POLL_MIN_NS)
-			viommu->poll_ns = 0;
-	}
+	if (soon)
+		score = min(score + 1, VHOST_IOMMU_POLL_SCORE_MAX);
+	else
+		score -= min(score, VHOST_IOMMU_POLL_SCORE_LATE);
+	viommu->poll_score = score;
+	polls = score >= VHOST_IOMMU_POLL_SCORE && now >= viommu->poll_hold;
+	/* Whoever kicks looks at it */
+	WRITE_ONCE(viommu->polls, polls);
+}
+
+/*
+ * See what a kick says about polling. When all processors are busy, as with
+ * virtual CPUs that wait for us, a worker comes late, and no thread but the one
+ * that kicks can be relied upon to run.
+ */
+static void vhost_iommu_poll_kicked(struct vhost_iommu *viommu,
+				    const struct vhost_virtqueue *vq,
+				    enum vhost_iommu_server where)
+{
+	u64 max = vhost_iommu_poll_max(vq), now = local_clock(), late;
+	u64 kicked = READ_ONCE(viommu->kicked_at);
+
+	if (!kicked)
+		return;
+	WRITE_ONCE(viommu->kicked_at, 0);
+	late = now - min(kicked, now);
+	if (where == VHOST_IOMMU_WORKER && late > VHOST_IOMMU_WAKE_LATE_NS)
+		viommu->poll_hold = now + late * VHOST_IOMMU_HOLD_FACTOR;
+	vhost_iommu_poll_adapt(viommu, kicked < viommu->idle_since + max, now);
 }
 
 /* Somebody else has work to do; a lazy scheduler asks only at the next tick */
@@ -356,14 +412,14 @@ static bool vhost_iommu_should_yield(struct vhost_virtqueue *vq)
 static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
 				  struct vhost_virtqueue *vq)
 {
-	u64 now, end;
+	u64 now = viommu->idle_since, end = now;
 
-	now = local_clock();
-	viommu->idle_since = now;
-	end = now + min(viommu->poll_ns, vhost_iommu_poll_max(vq));
+	if (viommu->polls)
+		end += vhost_iommu_poll_max(vq);
 	for (; now < end; now = local_clock()) {
 		if (!vhost_vq_avail_empty(&viommu->dev, vq)) {
 			viommu->count.poll_hits++;
+			vhost_iommu_poll_adapt(viommu, true, now);
 			return true;
 		}
 		if (vhost_iommu_should_yield(vq))
@@ -379,16 +435,57 @@ static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
  * kick, which is then enabled.
  */
 static bool vhost_iommu_ring_wait(struct vhost_iommu *viommu,
-				  struct vhost_virtqueue *vq)
+				  struct vhost_virtqueue *vq,
+				  enum vhost_iommu_server where)
 {
 	vhost_iommu_flush(viommu, vq);
 	vhost_iommu_publish(viommu, vq);
-	if (vhost_iommu_busy_poll(viommu, vq))
+	viommu->idle_since = local_clock();
+	if (where == VHOST_IOMMU_WORKER && vhost_iommu_busy_poll(viommu, vq))
 		return true;
 	if (!vhost_enable_notify(&viommu->dev, vq))
 		return false;
 	vhost_disable_notify(&viommu->dev, vq);
 	return true;
+}
+
+static void vhost_iommu_serve(struct vhost_iommu *viommu,
+			      struct vhost_virtqueue *vq,
+			      enum vhost_iommu_server where)
+{
+	unsigned int out, in, nr = 0;
+	int head;
+
+	guard(mutex)(&vq->mutex);
+
+	if (!vhost_vq_get_backend(vq) || viommu->ring_dead ||
+	    !vq_meta_prefetch(vq))
+		return;
+
+	viommu->count.wakeups++;
+	vhost_iommu_poll_kicked(viommu, vq, where);
+	vhost_disable_notify(&viommu->dev, vq);
+	do {
+		head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out,
+					 &in, NULL, NULL);
+		if (head == vq->num) {
+			if (!vhost_iommu_ring_wait(viommu, vq, where))
+				break;
+			continue;
+		}
+		if (head < 0) {
+			vhost_iommu_skip_chain(viommu, vq);
+		} else if (!vhost_iommu_handle_request(viommu, vq, head, out,
+						       in, where)) {
+			/* Chains are not used in order: no cursor of them */
+			vhost_discard_vq_desc(vq, 1, 0);
+			vhost_poll_queue(&vq->poll);
+			break;
+		}
+		nr++;
+	} while (!viommu->ring_dead && !vhost_exceeds_weight(vq, nr, 0));
+	vhost_iommu_flush(viommu, vq);
+	vhost_iommu_publish(viommu, vq);
 }
 
 /**
@@ -404,34 +501,78 @@ void vhost_iommu_handle_kick(struct vhost_work *work)
 {
 	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
 						  poll.work);
-	struct vhost_iommu *viommu = container_of(vq->dev, struct vhost_iommu,
+
+	vhost_iommu_serve(container_of(vq->dev, struct vhost_iommu, dev), vq,
+			  VHOST_IOMMU_WORKER);
+}
+
+static void vhost_iommu_kick_work(struct callback_head *work)
+{
+	struct vhost_iommu *viommu = container_of(work, struct vhost_iommu,
+						  kick_work);
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
+
+	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
+	/*
+	 * Orders this before the ring is read below: who still saw the bit has
+	 * the worker look, who did not adds the work again.
+	 */
+	smp_mb__after_atomic();
+	/* A thread that exits has left its address space */
+	if (vhost_dev_check_owner(&viommu->dev))
+		vhost_poll_queue(&vq->poll);
+	else
+		vhost_iommu_serve(viommu, vq, VHOST_IOMMU_KICKER);
+	fput(viommu->file);
+}
+
+/*
+ * Have the thread that kicks serve the queue before it returns to the guest, or
+ * to user space. That is a virtual CPU, which waits for the reply anyway: this
+ * way it pays for its requests itself, and nobody has to be woken. Not if
+ * requests come so fast that a worker which polls meets them without a kick.
+ */
+static bool vhost_iommu_kick_in_place(struct vhost_iommu *viommu)
+{
+	if (READ_ONCE(viommu->polls) || !in_task() ||
+	    current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING) ||
+	    vhost_dev_check_owner(&viommu->dev))
+		return false;
+	/* Somebody is about to look at the ring, but may be kept from it */
+	if (test_and_set_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags))
+		return false;
+	/* Until the work has run, the device is not released */
+	if (get_file_active(&viommu->file)) {
+		init_task_work(&viommu->kick_work, vhost_iommu_kick_work);
+		if (!task_work_add(current, &viommu->kick_work, TWA_RESUME))
+			return true;
+		fput(viommu->file);
+	}
+	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
+	return false;
+}
+
+/**
+ * vhost_iommu_kicked - Wake function of the request queue's kick eventfd
+ * @wait: The wait queue entry of the queue's poll
+ * @mode: Unused
+ * @sync: Unused
+ * @key: Poll events
+ *
+ * Context: Whatever signals the eventfd, with the lock of its wait queue held.
+ * Return: 0, others may wait for it, too.
+ */
+int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
+		       int sync, void *key)
+{
+	struct vhost_poll *poll = container_of(wait, struct vhost_poll, wait);
+	struct vhost_iommu *viommu = container_of(poll->dev, struct vhost_iommu,
 						  dev);
-	unsigned int out, in, nr = 0;
-	int head;
 
-	guard(mutex)(&vq->mutex);
-
-	if (!vhost_vq_get_backend(vq) || viommu->ring_dead ||
-	    !vq_meta_prefetch(vq))
-		return;
-
-	viommu->count.wakeups++;
-	vhost_iommu_poll_adapt(viommu, vq);
-	vhost_disable_notify(&viommu->dev, vq);
-	do {
-		head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out,
-					 &in, NULL, NULL);
-		if (head == vq->num) {
-			if (!vhost_iommu_ring_wait(viommu, vq))
-				break;
-			continue;
-		}
-		if (head < 0)
-			vhost_iommu_skip_chain(viommu, vq);
-		else
-			vhost_iommu_handle_request(viommu, vq, head, out, in);
-		nr++;
-	} while (!viommu->ring_dead && !vhost_exceeds_weight(vq, nr, 0));
-	vhost_iommu_flush(viommu, vq);
-	vhost_iommu_publish(viommu, vq);
+	if (!(key_to_poll(key) & poll->mask))
+		return 0;
+	WRITE_ONCE(viommu->kicked_at, local_clock());
+	if (!vhost_iommu_kick_in_place(viommu))
+		vhost_poll_queue(poll);
+	return 0;
 }

@@ -52,7 +52,7 @@ def _costs(sample, amount, unit, per):
     if vhost:
         requests = sum(v for k, v in vhost.items() if k.startswith("requests-"))
         yield f"requests/{per}", requests / amount
-        for key in ("wakeups", "poll-hits"):
+        for key in ("wakeups", "poll-hits", "in-place"):
             yield f"{key}/{per}", vhost.get(key, 0) / amount
 
 

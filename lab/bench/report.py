@@ -21,7 +21,7 @@ COSTS = (("TCP_STREAM", "CPU s", "Gbit"), ("TCP_MAERTS", "CPU s", "Gbit"),
          ("UDP_RR", "CPU us", "transaction"),
          (plan.DMA_4K, "CPU us", "map+unmap"))
 COUNTS = ("exits", "exits to user space", "kicks", "requests", "wakeups",
-          "poll-hits")
+          "poll-hits", "in-place")
 
 
 def number(value):

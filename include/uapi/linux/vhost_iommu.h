@@ -273,8 +273,9 @@ enum vhost_iommu_endpoint_flags {
  *             VHOST_IOMMU_ADD_VIOMMU; ENOENT if it was not
  * @__reserved: Must be 0
  * @virt_id: With EP_TABLE: the ID that the VMM gave the endpoint's vDEVICE in
- *           that vIOMMU (IOMMU_VDEVICE_ALLOC). EEXIST if another endpoint has
- *           it. Need not be the endpoint ID.
+ *           that vIOMMU (IOMMU_VDEVICE_ALLOC), of at most 32 bits: EINVAL
+ *           otherwise. EEXIST if another endpoint has it. Need not be the
+ *           endpoint ID.
  *
  * A member that belongs to a flag that is not set has to be 0 (@device_fd: -1);
  * EINVAL otherwise, and if the devices of one group differ in EP_TABLE or in
@@ -465,7 +466,7 @@ struct vhost_iommu_set_bypass {
  * @out_status: Replies by status (VIRTIO_IOMMU_S_*)
  * @out_no_status: Buffers returned with used length 0
  * @out_batches: Publications of the used ring
- * @out_wakeups: Times that the worker ran the request queue
+ * @out_wakeups: Times that somebody began to serve the request queue
  * @out_poll_hits: Requests found by busy polling
  * @out_ring_errors: Times that a ring could not be read or written; the error
  *                   eventfd was signalled
@@ -486,6 +487,7 @@ struct vhost_iommu_set_bypass {
  * @out_inv_commands: Commands to the physical IOMMU that INVALIDATE requests
  *                    were turned into, without repetitions
  * @out_inv_calls: Arrays that these commands were handed over in
+ * @out_in_place: Requests that the thread which kicked has served, of all
  *
  * Can be called by anybody who holds the file. The counters are read one by
  * one; they are exact when the device is stopped. The same figures are in
@@ -515,6 +517,7 @@ struct vhost_iommu_stats {
 	__aligned_u64 out_events_lost;
 	__aligned_u64 out_inv_commands;
 	__aligned_u64 out_inv_calls;
+	__aligned_u64 out_in_place;
 };
 
 /**

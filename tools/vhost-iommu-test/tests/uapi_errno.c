@@ -531,7 +531,7 @@ TEST_F(uapi, fdinfo)
 		"requests-map", "requests-unmap", "requests-probe",
 		"requests-attach-table", "requests-invalidate",
 		"events", "events-dropped", "events-lost", "inv-commands",
-		"inv-calls",
+		"inv-calls", "in-place",
 		"status-ok", "status-ioerr", "status-unsupp", "status-deverr",
 		"status-inval", "status-range", "status-noent", "status-fault",
 		"status-nomem",
