@@ -5,6 +5,7 @@ import re
 
 import plan
 
+EXIT = re.compile(r"([\d.]+) us/exit")
 STATIC = re.compile(r"map ([\d.]+) us, unmap ([\d.]+) us")
 LATENCY = re.compile(r"average (map|unmap) latency\(us\):([\d.]+)")
 PAGE_KIB = 4
@@ -19,6 +20,8 @@ def workload(item):
     words = item.split(":")
     if words[0] == "net":
         return words[1]
+    if words[0] == "exit":
+        return f"exit to the {words[1] if words[1] == 'kernel' else 'VMM'}"
     if words[0] == "static":
         return f"static {words[1]} GiB in {words[2]}"
     pages, threads = int(words[1]), int(words[2])
@@ -93,6 +96,12 @@ def figures(sample):
 def rows(sample):
     """Yield (workload, unit, value)."""
     name = workload(sample["item"])
+    if sample["item"].startswith("exit:"):
+        found = EXIT.match(sample["output"])
+        if sample["status"] or not found:
+            raise BadSample(f"status {sample['status']}: {sample['output']}")
+        yield name, plan.EXIT, float(found[1])
+        return
     if not sample["item"].startswith("static:"):
         for unit, value in figures(sample):
             yield name, unit, value

@@ -26,12 +26,14 @@ NET = ("TCP_STREAM", "TCP_MAERTS", "TCP_RR", "UDP_RR")
 # Pages and threads
 DMA = ((1, 1), (16, 1), (1, 2), (16, 2))
 MAIN_DMA = (1, 1)
+# Who answers when a guest reads a register
+EXITS = ("kernel", "user")
 # How huge pages lie in RAM: next to each other, or none next to the one before
 STATIC_ORDERS = ("runs", "pages")
 
 # How much of it: rounds (boots of each mode), samples in a boot, their length
-FULL = {"rounds": 10, "net": 3, "net_seconds": 2, "dma": 3, "dma_threads": 1,
-        "dma_seconds": 1, "static": 2, "static_gib": 4,
+FULL = {"rounds": 10, "net": 3, "net_seconds": 1, "dma": 3, "dma_threads": 1,
+        "dma_seconds": 1, "static": 1, "static_gib": 4,
         "ring": "--samples:5:--max-mappings:100000:--static-gib:4"}
 QUICK = {"rounds": 2, "net": 1, "net_seconds": 1, "dma": 1, "dma_threads": 1,
          "dma_seconds": 1, "static": 1, "static_gib": 4,
@@ -46,6 +48,8 @@ def items(mode, amount, rng):
     tests, sizes = NET, DMA
     if mode in CONTROLS:
         tests, sizes = NET[:2], (MAIN_DMA,)
+    exits = [] if mode in ("reference", *CONTROLS) else \
+        [f"exit:{who}" for who in EXITS]
     net = [f"net:{t}:{amount['net_seconds']}" for t in tests] * amount["net"]
     dma = [f"dma:{pages}:{threads}:{amount['dma_seconds']}"
            for pages, threads in sizes
@@ -56,7 +60,7 @@ def items(mode, amount, rng):
         f"static:{amount['static_gib']}:{order}"
         for order in STATIC_ORDERS] * amount["static"]
     rng.shuffle(static)
-    return net + dma + static
+    return exits + net + dma + static
 
 
 def rounds(modes, amount, seed):
@@ -90,6 +94,7 @@ DMA_4K = "dma 4 KiB, 1 thread"
 CPU_PAIR = "CPU us/map+unmap"
 # Of the static mapping only
 STATIC = "ms"
+EXIT = "us/exit"
 
 
 class Target:

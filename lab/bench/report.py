@@ -186,6 +186,12 @@ class Report:
             text = self.by_mode([(c, workload, f"{c}/{per}") for c in COUNTS])
             if text:
                 texts += [f"{workload}, for each {per}:\n", text]
+        found = self.by_mode([(w, w, plan.EXIT) for w in
+                              self.figures.workloads(plan.EXIT)])
+        if found:
+            texts += ["What an exit takes that does nothing but read a register "
+                      "which L1's kernel, or the VMM, emulates, microseconds: "
+                      "the least that asking the host can cost.\n", found]
         self.section("Exits and kicks", *texts)
 
     def ring(self):

@@ -114,6 +114,16 @@ class Metrics(unittest.TestCase):
         self.assertAlmostEqual(got["CPU us/map+unmap"], 600)
         self.assertEqual(metrics.workload("dma:1:1:1"), plan.DMA_4K)
 
+    def test_exit(self):
+        one = sample(item="exit:user", output="41.50 us/exit\n")
+        self.assertEqual(list(metrics.rows(one)),
+                         [("exit to the VMM", "us/exit", 41.5)])
+        one["item"] = "exit:kernel"
+        self.assertEqual(list(metrics.rows(one))[0][0], "exit to the kernel")
+        for bad in ({"status": 1}, {"output": "exit-cost: /dev/mem"}):
+            with self.assertRaises(metrics.BadSample):
+                list(metrics.rows({**one, **bad}))
+
     def test_static(self):
         one = sample(item="static:4:runs", output="map 1500.5 us, unmap 20.0 us\n"
                      "map 1000.0 us, unmap 10.0 us\n")
@@ -157,10 +167,11 @@ class Plan(unittest.TestCase):
             for mode, items in number:
                 kinds = [i.split(":")[0] for i in items]
                 self.assertEqual(kinds, sorted(
-                    kinds, key=["net", "dma", "static", "ring"].index))
+                    kinds, key=["exit", "net", "dma", "static",
+                                "ring"].index))
 
     def test_enough_samples(self):
-        samples = sum(i == "net:TCP_STREAM:2"
+        samples = sum(i == "net:TCP_STREAM:1"
                       for number in plan.rounds(["table"], plan.FULL, 1)
                       for _, items in number for i in items)
         self.assertGreaterEqual(samples, 30)
@@ -174,6 +185,11 @@ class Plan(unittest.TestCase):
                                                    "accel", "qemu-patched",
                                                    "ring")
                                      else amount["static"])
+
+    def test_exits_are_guests(self):
+        for mode, items in plan.rounds(list(plan.MODES), plan.QUICK, 1)[0]:
+            guest = mode not in ("reference", "ring", *plan.CONTROLS)
+            self.assertEqual(items[:2] == ["exit:kernel", "exit:user"], guest)
 
     def test_time_grows_with_what_is_done(self):
         for what in ("net", "dma", "static"):
