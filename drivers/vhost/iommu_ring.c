@@ -482,6 +482,11 @@ static void vhost_iommu_serve(struct vhost_iommu *viommu,
 			vhost_poll_queue(&vq->poll);
 			break;
 		}
+		/* Somebody wants the virtual CPU to leave the kernel */
+		if (where == VHOST_IOMMU_KICKER && signal_pending(current)) {
+			vhost_poll_queue(&vq->poll);
+			break;
+		}
 		nr++;
 	} while (!viommu->ring_dead && !vhost_exceeds_weight(vq, nr, 0));
 	vhost_iommu_flush(viommu, vq);
