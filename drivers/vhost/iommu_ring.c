@@ -390,11 +390,16 @@ static void vhost_iommu_poll_kicked(struct vhost_iommu *viommu,
 				    const struct vhost_virtqueue *vq,
 				    enum vhost_iommu_server where)
 {
-	u64 max = vhost_iommu_poll_max(vq), now = local_clock(), late;
+	u64 max = vhost_iommu_poll_max(vq), now, late;
 	u64 kicked = READ_ONCE(viommu->kicked_at);
 
-	if (!kicked)
+	if (!max) {
+		viommu->poll_score = 0;
+		WRITE_ONCE(viommu->polls, false);
+	}
+	if (!max || !kicked)
 		return;
+	now = local_clock();
 	WRITE_ONCE(viommu->kicked_at, 0);
 	late = now - min(kicked, now);
 	if (where == VHOST_IOMMU_WORKER && late > VHOST_IOMMU_WAKE_LATE_NS)
@@ -440,7 +445,8 @@ static bool vhost_iommu_ring_wait(struct vhost_iommu *viommu,
 {
 	vhost_iommu_flush(viommu, vq);
 	vhost_iommu_publish(viommu, vq);
-	viommu->idle_since = local_clock();
+	if (vhost_iommu_poll_max(vq))
+		viommu->idle_since = local_clock();
 	if (where == VHOST_IOMMU_WORKER && vhost_iommu_busy_poll(viommu, vq))
 		return true;
 	if (!vhost_enable_notify(&viommu->dev, vq))
@@ -576,7 +582,8 @@ int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
 
 	if (!(key_to_poll(key) & poll->mask))
 		return 0;
-	WRITE_ONCE(viommu->kicked_at, local_clock());
+	if (READ_ONCE(poll->vq->busyloop_timeout))
+		WRITE_ONCE(viommu->kicked_at, local_clock());
 	if (!vhost_iommu_kick_in_place(viommu))
 		vhost_poll_queue(poll);
 	return 0;
