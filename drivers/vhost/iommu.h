@@ -342,6 +342,7 @@ enum vhost_iommu_server {
  * @bypass: What config.bypass says
  * @host: iommufd
  * @nests: vIOMMUs
+ * @nests_end: Above the highest index of @nests that was ever in use
  * @inv: Invalidations of TLBs that are being merged
  * @cmds: Commands that are being put together
  * @domains: By domain ID
@@ -385,6 +386,7 @@ struct vhost_iommu {
 	bool bypass;
 	struct vhost_iommu_host host;
 	struct vhost_iommu_nest *nests[VHOST_IOMMU_MAX_VIOMMUS];
+	unsigned int nests_end;
 	struct vhost_iommu_inv inv[VHOST_IOMMU_BATCH];
 	struct vhost_iommu_cmds cmds;
 	struct xarray domains;
@@ -503,6 +505,7 @@ int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
 int vhost_iommu_host_check_hwpt(struct vhost_iommu *viommu, u32 hwpt);
 int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas);
 void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id);
+void vhost_iommu_host_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas);
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 			 const struct vhost_iommu_map *map);
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,

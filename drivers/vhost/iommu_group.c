@@ -713,6 +713,7 @@ static int vhost_iommu_attach_device(struct vhost_iommu *viommu,
 				     struct vhost_iommu_domain *domain,
 				     const struct vhost_iommu_target *target)
 {
+	struct vhost_iommu_endpoint *device = vhost_iommu_group_device(ep->group);
 	bool table = target->kind == VHOST_IOMMU_TABLE;
 	struct vhost_iommu_domain *old = ep->domain;
 	struct vhost_iommu_group *group = ep->group;
@@ -728,6 +729,9 @@ static int vhost_iommu_attach_device(struct vhost_iommu *viommu,
 		group->table_hwpt = table ? pt_id : 0;
 		group->table_ats = table && target->table->ats;
 		group->bypass = false;
+		if (target->kind == VHOST_IOMMU_PAGING && !domain->maps.count)
+			vhost_iommu_host_settle(viommu, device->dev_id,
+						pt_id);
 		return 0;
 	}
 	if (old)

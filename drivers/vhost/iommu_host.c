@@ -425,6 +425,27 @@ static int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
 }
 
 /**
+ * vhost_iommu_host_settle - Have iommufd find the only HWPT of an IOAS at once
+ * @viommu: The device
+ * @dev_id: A device that is attached to the IOAS
+ * @ioas: The IOAS, best without mappings
+ *
+ * iommufd looks through an xarray of HWPTs for each area that is mapped or
+ * unmapped. It stores the first HWPT over a reservation, and so in a node whose
+ * 64 slots are all looked at each time, which is a quarter of what a MAP or
+ * UNMAP costs. When another HWPT goes, the first one becomes the xarray's only
+ * entry, without a node. Nothing but time is lost if that fails.
+ */
+void vhost_iommu_host_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas)
+{
+	u32 hwpt;
+
+	if (!vhost_iommu_host_hwpt_alloc(viommu, dev_id, ioas, NULL, NULL,
+					 &hwpt))
+		vhost_iommu_host_destroy(viommu, hwpt);
+}
+
+/**
  * vhost_iommu_host_table_alloc - Make an HWPT of tables of the guest
  * @viommu: The device
  * @nest: vIOMMU

@@ -351,6 +351,7 @@ int vhost_iommu_nest_add(struct vhost_iommu *viommu,
 				    &nest->work);
 	}
 	viommu->nests[i] = no_free_ptr(nest);
+	viommu->nests_end = max(viommu->nests_end, i + 1);
 	return 0;
 }
 

@@ -201,7 +201,7 @@ static u64 vhost_iommu_siblings(const struct vhost_iommu *viommu,
 	u64 mask = 0;
 	unsigned int i;
 
-	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
+	for (i = 0; i < viommu->nests_end; i++) {
 		if (!viommu->nests[i] ||
 		    viommu->nests[i]->parent != nest->parent)
 			continue;
@@ -239,7 +239,7 @@ void vhost_iommu_invalidate(struct vhost_iommu *viommu,
 	}
 
 	for (phase = 0; phase < VHOST_IOMMU_NR_PHASES; phase++) {
-		for (k = 0; k < VHOST_IOMMU_MAX_VIOMMUS; k++) {
+		for (k = 0; k < viommu->nests_end; k++) {
 			const struct vhost_iommu_nest *nest = viommu->nests[k];
 			u64 nests = BIT_ULL(k);
 
