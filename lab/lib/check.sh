@@ -75,6 +75,7 @@ run_system()
 {
 	local arguments=''
 
+	[[ ${1:-} != --long ]] || LONG=1
 	(($#)) && printf -v arguments '%q ' "$@"
 	# Tracing each command would slow the traffic down. Memory that goes takes
 	# its time.
