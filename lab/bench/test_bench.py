@@ -141,6 +141,11 @@ class Metrics(unittest.TestCase):
         self.assertEqual(got[0], ("TCP_STREAM", "Mbit/s", 100))
         self.assertEqual({row[0] for row in got}, {"TCP_STREAM"})
 
+    def test_netperf_says_more(self):
+        got = dict(metrics.figures(sample(output="catcher: timer popped with "
+                                          "times_up != 0\n  100.00 \n")))
+        self.assertEqual(got["Mbit/s"], 100)
+
     def test_what_is_no_figure(self):
         for bad in (sample(output=""), sample(status=1), sample(output="0"),
                     sample(item="dma:1:1:1", output="perhaps")):
