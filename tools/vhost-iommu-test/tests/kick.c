@@ -5,6 +5,8 @@
  * are left to the worker.
  */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "suite.h"
@@ -155,6 +157,34 @@ TEST_F(kick, full_ring)
 	vq_kick(self->q);
 	ASSERT_EQ(0, vq_wait(self->q, n, REQ_TIMEOUT_MS));
 	EXPECT_EQ(0, errors(self->v, n));
+}
+
+static void nothing(int sig)
+{
+}
+
+/* A thread that is wanted elsewhere leaves requests behind, to the worker */
+TEST_F(kick, signal_while_serving)
+{
+	struct itimerval off = {}, often = { { 0, 300 }, { 0, 300 } };
+	struct sigaction sa = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	unsigned int i, j, n = self->q->num / 4;
+	__u64 before = in_place(self->v), served;
+
+	ASSERT_EQ(0, sigaction(SIGALRM, &sa, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+	for (j = 0; j < 40; j++) {
+		for (i = 0; i < n; i++)
+			ASSERT_LE(0, g_batch_add(self->v, j & 1 ? BATCH_UNMAP :
+						 BATCH_MAP, DOM,
+						 IOVA + i * PAGE, PAGE,
+						 RAM_GPA));
+		EXPECT_EQ(0, errors(self->v, n));
+	}
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &off, NULL));
+	served = in_place(self->v) - before;
+	EXPECT_GT(served, 0);
+	EXPECT_LT(served, 40 * n);
 }
 
 static void *kicks(void *arg)
