@@ -4,9 +4,9 @@
  *
  * iommufd and VFIO have no interface for modules that reaches another
  * process's objects, so their ioctls are called on the files that the VMM
- * handed over, in the VMM's address space: in ioctl context, or in the vhost
- * worker, which shares it. What the module does this way the VMM could have
- * done itself.
+ * handed over, in the VMM's address space: in ioctl context, in a thread of the
+ * VMM that kicks, or in the vhost worker, which shares it. What the module does
+ * this way the VMM could have done itself.
  *
  * The worker has no file table (current->files is NULL): only commands that
  * neither take nor return a file descriptor may be called, and no file
