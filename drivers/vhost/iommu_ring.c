@@ -159,6 +159,10 @@ static void vhost_iommu_publish(struct vhost_iommu *viommu,
 	vhost_signal(&viommu->dev, vq);
 }
 
+/*
+ * The guest can add to a ring while it is read, so that more buffers are taken
+ * from it than it has entries. vhost_add_used_n() can't return more than these.
+ */
 static void vhost_iommu_done(struct vhost_iommu *viommu,
 			     struct vhost_virtqueue *vq, unsigned int head,
 			     u32 used)
@@ -167,7 +171,7 @@ static void vhost_iommu_done(struct vhost_iommu *viommu,
 
 	elem->id = cpu_to_vhost32(vq, head);
 	elem->len = cpu_to_vhost32(vq, used);
-	if (viommu->nr_heads == VHOST_IOMMU_BATCH)
+	if (viommu->nr_heads >= min(VHOST_IOMMU_BATCH, vq->num))
 		vhost_iommu_publish(viommu, vq);
 }
 
