@@ -81,6 +81,7 @@ struct vhost_iommu_host {
  * @table: How @wait gets there
  * @work: Forwards events. Runs under the event queue's mutex, which covers the
  *        members below.
+ * @gone: The vIOMMU is removed: @work does nothing, and is not queued again
  * @sequence: Number of the last event of @file that was read
  * @pending: @event waits for a buffer
  * @event: The event
@@ -102,6 +103,7 @@ struct vhost_iommu_nest {
 	wait_queue_head_t *head;
 	poll_table table;
 	struct vhost_work work;
+	bool gone;
 	u32 sequence;
 	bool pending;
 	struct vhost_iommu_event event;

@@ -197,7 +197,7 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 
 	guard(mutex)(&vq->mutex);
 
-	if (!vhost_vq_get_backend(vq) || viommu->events_dead ||
+	if (nest->gone || !vhost_vq_get_backend(vq) || viommu->events_dead ||
 	    !vq_meta_prefetch(vq))
 		return;
 
@@ -384,8 +384,13 @@ int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id)
 			    viommu->nests[i]->parent == nest->parent)
 				viommu->nests[i]->stale |= nest->stale;
 	}
-	/* First nothing queues the work any more, then it does not run */
+	/*
+	 * First nothing queues the work any more, itself included, then it does
+	 * not run.
+	 */
 	vhost_iommu_host_unhook_events(nest);
+	scoped_guard(mutex, &vq->mutex)
+		nest->gone = true;
 	vhost_dev_flush(&viommu->dev);
 	vhost_iommu_host_put_events(nest);
 	scoped_guard(mutex, &vq->mutex)
