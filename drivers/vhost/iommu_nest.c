@@ -147,15 +147,13 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 	unsigned int out, in;
 	int head, len = 0;
 
+	/* Not by a vIOMMU that waits for nothing: another one may wait */
+	vhost_disable_notify(&viommu->dev, vq);
 	head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out, &in,
 				 NULL, NULL);
-	if (head == vq->num) {
-		/* From here on the guest's next buffer brings us back */
-		if (!vhost_enable_notify(&viommu->dev, vq))
-			return false;
-		vhost_disable_notify(&viommu->dev, vq);
-		return true;
-	}
+	/* From there on the guest's next buffer brings us back */
+	if (head == vq->num)
+		return vhost_enable_notify(&viommu->dev, vq);
 	if (head < 0) {
 		head = vhost_iommu_bad_chain(viommu, vq);
 		if (head < 0) {
@@ -202,7 +200,6 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 		return;
 
 	used = vq->last_used_idx;
-	vhost_disable_notify(&viommu->dev, vq);
 	while (more && nr++ < VHOST_IOMMU_EVENT_WEIGHT) {
 		if (nest->pending)
 			more = vhost_iommu_put_event(viommu, vq, nest);
