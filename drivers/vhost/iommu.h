@@ -85,7 +85,7 @@ struct vhost_iommu_host {
  * @sequence: Number of the last event of @file that was read
  * @pending: @event waits for a buffer
  * @event: The event
- * @endpoint: The endpoint that @event is about
+ * @endpoint: The endpoint that @event is about, when it was last looked for
  */
 struct vhost_iommu_nest {
 	struct vhost_iommu *viommu;

@@ -81,12 +81,27 @@ int vhost_iommu_nests_flush(struct vhost_iommu *viommu)
 	return rc;
 }
 
-/* Read the next event that an endpoint has to do with; false if none is left */
+/* Whose event it is that waits; dropped if that endpoint is not there any more */
+static void vhost_iommu_find_endpoint(struct vhost_iommu *viommu,
+				      struct vhost_iommu_nest *nest)
+{
+	const struct vhost_iommu_endpoint *ep;
+
+	lockdep_assert_held(&viommu->lock);
+
+	ep = xa_load(&nest->endpoints, nest->event.virt_id);
+	nest->pending = ep;
+	if (ep)
+		nest->endpoint = ep->id;
+	else
+		viommu->count.events_dropped++;
+}
+
+/* Read the next event, if an endpoint has to do with it; false if none is left */
 static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
 				   struct vhost_iommu_nest *nest)
 {
 	u8 record[VHOST_IOMMU_EVENT_MAX_LEN] __aligned(8);
-	struct vhost_iommu_endpoint *ep;
 	u32 sequence;
 	bool lost;
 	int rc;
@@ -105,13 +120,7 @@ static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
 		return true;
 
 	nest->format->event(record, &nest->event);
-	ep = xa_load(&nest->endpoints, nest->event.virt_id);
-	if (!ep) {
-		viommu->count.events_dropped++;
-		return true;
-	}
-	nest->endpoint = ep->id;
-	nest->pending = true;
+	vhost_iommu_find_endpoint(viommu, nest);
 	return true;
 }
 
@@ -199,6 +208,10 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 	    !vq_meta_prefetch(vq))
 		return;
 
+	if (nest->pending) {
+		guard(mutex)(&viommu->lock);
+		vhost_iommu_find_endpoint(viommu, nest);
+	}
 	used = vq->last_used_idx;
 	while (more && nr++ < VHOST_IOMMU_EVENT_WEIGHT) {
 		if (nest->pending)
