@@ -365,6 +365,17 @@ int vhost_iommu_nest_add(struct vhost_iommu *viommu,
 	return 0;
 }
 
+/* It may never have had a device that says what the hardware is */
+static void vhost_iommu_nest_inherit(struct vhost_iommu_nest *nest,
+				     const struct vhost_iommu_nest *from)
+{
+	if (!from->stale)
+		return;
+	nest->stale = true;
+	if (!nest->hw.type)
+		nest->hw = from->hw;
+}
+
 /**
  * vhost_iommu_nest_remove - Remove a vIOMMU
  * @viommu: The device
@@ -392,7 +403,8 @@ int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id)
 		for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
 			if (viommu->nests[i] &&
 			    viommu->nests[i]->parent == nest->parent)
-				viommu->nests[i]->stale |= nest->stale;
+				vhost_iommu_nest_inherit(viommu->nests[i],
+							 nest);
 	}
 	/*
 	 * First nothing queues the work any more, itself included, then it does

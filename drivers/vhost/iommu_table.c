@@ -194,22 +194,21 @@ static void vhost_iommu_inv_phase(struct vhost_iommu *viommu,
 	}
 }
 
-/* vIOMMUs with the same parent; 0 if this one is not the first of them */
+/*
+ * vIOMMUs of @all that have the same parent; 0 if this one is not the first of
+ * them. Those of @all have endpoints, so that it is known what hardware it is.
+ */
 static u64 vhost_iommu_siblings(const struct vhost_iommu *viommu,
-				const struct vhost_iommu_nest *nest)
+				const struct vhost_iommu_nest *nest, u64 all)
 {
 	u64 mask = 0;
 	unsigned int i;
 
-	for (i = 0; i < viommu->nests_end; i++) {
-		if (!viommu->nests[i] ||
-		    viommu->nests[i]->parent != nest->parent)
-			continue;
-		if (i < nest->index)
-			return 0;
-		mask |= BIT_ULL(i);
-	}
-	return mask;
+	for (i = 0; i < viommu->nests_end; i++)
+		if (all & BIT_ULL(i) &&
+		    viommu->nests[i]->parent == nest->parent)
+			mask |= BIT_ULL(i);
+	return mask && __ffs64(mask) == nest->index ? mask : 0;
 }
 
 /**
@@ -247,7 +246,8 @@ void vhost_iommu_invalidate(struct vhost_iommu *viommu,
 			    !vhost_iommu_inv_has_phase(nest->format, phase))
 				continue;
 			if (phase == VHOST_IOMMU_PHASE_TLB)
-				nests = vhost_iommu_siblings(viommu, nest);
+				nests = vhost_iommu_siblings(viommu, nest,
+							     all);
 			if (all & nests)
 				vhost_iommu_inv_phase(viommu, nest, nests,
 						      pending, nr, phase);
