@@ -43,6 +43,8 @@
 
 /* Most bytes of a MAP or UNMAP that the thread which kicked carries out */
 #define VHOST_IOMMU_SHORT_MAX		SZ_2M
+/* Most page tables that such a MAP can need: two of each level */
+#define VHOST_IOMMU_SHORT_TABLES	(2 * VHOST_IOMMU_TABLE_LEVELS)
 
 /**
  * vhost_iommu_ring_error - Tell the VMM that a ring can't be read or written
@@ -253,13 +255,30 @@ static void vhost_iommu_put_off(struct vhost_iommu *viommu,
 		vhost_iommu_flush(viommu, vq);
 }
 
-/* What holds a virtual CPU up for no longer than a few milliseconds at worst */
-static bool vhost_iommu_req_is_short(const struct vhost_iommu_req *req)
+/* A MAP that needs page tables may have to rebuild whole domains for them */
+static bool vhost_iommu_has_tables(const struct vhost_iommu *viommu)
+{
+	/* Others than this request change them seldom, and all under the lock */
+	u64 used = READ_ONCE(viommu->table_pages);
+	u64 max = READ_ONCE(viommu->max_table_pages);
+
+	return used <= max && max - used >= VHOST_IOMMU_SHORT_TABLES;
+}
+
+/*
+ * What holds a virtual CPU up for no longer than a few milliseconds, unless the
+ * host fails to carry it out.
+ */
+static bool vhost_iommu_req_is_short(const struct vhost_iommu *viommu,
+				     const struct vhost_iommu_req *req)
 {
 	switch (req->type) {
 	case VIRTIO_IOMMU_T_INVALIDATE:
 		return true;
 	case VIRTIO_IOMMU_T_MAP:
+		if (!vhost_iommu_has_tables(viommu))
+			return false;
+		fallthrough;
 	case VIRTIO_IOMMU_T_UNMAP:
 		return req->virt_end - req->virt_start < VHOST_IOMMU_SHORT_MAX;
 	default:
@@ -297,7 +316,7 @@ static bool vhost_iommu_handle_request(struct vhost_iommu *viommu,
 	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
 				    iov_iter_count(&to), &req);
 	if (where == VHOST_IOMMU_KICKER && rc == VIRTIO_IOMMU_S_OK &&
-	    !vhost_iommu_req_is_short(&req))
+	    !vhost_iommu_req_is_short(viommu, &req))
 		return false;
 	viommu->count.requests[req.type]++;
 	viommu->count.in_place += where == VHOST_IOMMU_KICKER;
