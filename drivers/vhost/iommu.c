@@ -301,8 +301,17 @@ static int vhost_iommu_ioctl_set_running(struct vhost_iommu *viommu, void *arg)
 	return 0;
 }
 
+static void vhost_iommu_forget_vq(struct vhost_virtqueue *vq)
+{
+	guard(mutex)(&vq->mutex);
+	vq->desc = NULL;
+	vq->avail = NULL;
+	vq->used = NULL;
+}
+
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 {
+	unsigned int i;
 	int rc;
 
 	if (vhost_iommu_running(viommu))
@@ -312,6 +321,9 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 		rc = vhost_iommu_endpoints_reset(viommu);
 	/* Afterwards nothing is attached any more that could cause new ones */
 	vhost_iommu_events_drop(viommu);
+	/* Where they were may be memory of the next driver */
+	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+		vhost_iommu_forget_vq(&viommu->vqs[i]);
 	return rc;
 }
 

@@ -170,8 +170,9 @@ struct vhost_iommu_set_config {
  * @__reserved: Must be 0
  *
  * Hands over the iommufd. The VMM must leave the scratch area mapped and
- * untouched until the file is closed: what it writes there, it does to its own
- * guest. Can be made once, before the first endpoint with a device is added;
+ * untouched until the device is stopped and the file is closed (a thread that
+ * kicked may go on for a moment after a close()): what it writes there, it does
+ * to its own guest. Can be made once, before the first endpoint with a device is added;
  * EBUSY afterwards.
  */
 struct vhost_iommu_set_iommufd {
@@ -357,7 +358,8 @@ struct vhost_iommu_set_doorbell {
  *
  * Must be called before the VMM unmaps the range from the RAM IOAS: mappings
  * made from it would otherwise live on. When the call returns, no device
- * reaches the range through a domain. A mapping that lies partly in the range
+ * reaches the range through a domain. The guest can map it again while it is in
+ * the RAM IOAS: the device is best stopped around both. A mapping that lies partly in the range
  * is cut, its remains stay mapped; they may be out of reach for a moment while
  * that happens. @start and @last + 1 have to be aligned to the granule.
  */
@@ -399,7 +401,7 @@ struct vhost_iommu_set_running {
  * endpoint is attached, and each is blocked, or in bypass if the
  * configuration says so. An endpoint that was broken is tried again; EIO if
  * one of them could not be brought back (the others are reset all the same).
- * EBUSY while running.
+ * The rings have no addresses any more. EBUSY while running.
  */
 struct vhost_iommu_reset {
 	__u32 size;
