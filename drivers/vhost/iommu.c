@@ -396,7 +396,7 @@ static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
 	stats->out_batches = READ_ONCE(count->batches);
 	stats->out_wakeups = READ_ONCE(count->wakeups);
 	stats->out_poll_hits = READ_ONCE(count->poll_hits);
-	stats->out_ring_errors = READ_ONCE(count->ring_errors);
+	stats->out_ring_errors = atomic64_read(&count->ring_errors);
 	stats->out_mapped_bytes = viommu->mapped_bytes;
 	stats->out_mappings = viommu->mappings;
 	stats->out_table_pages = viommu->table_pages;
@@ -660,6 +660,9 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 		rc = vhost_vring_ioctl(&viommu->dev, cmd, argp);
 	else
 		vhost_dev_flush(&viommu->dev);
+	/* The byte may have been another one when it was read again */
+	if (cmd == VHOST_SET_FORK_FROM_OWNER)
+		viommu->dev.fork_owner = true;
 	return rc;
 }
 
@@ -796,7 +799,10 @@ module_init(vhost_iommu_init);
 static void __exit vhost_iommu_exit(void)
 {
 	misc_deregister(&vhost_iommu_misc);
-	/* A thread may still return from vhost_iommu_kick_work() */
+	/*
+	 * A thread may still return from vhost_iommu_kick_work(). Where it can be
+	 * preempted on the way, this waits for it: see NEED_TASKS_RCU.
+	 */
 	synchronize_rcu_tasks();
 }
 module_exit(vhost_iommu_exit);

@@ -22,6 +22,7 @@
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
 
+#include <linux/atomic.h>
 #include <linux/interval_tree_generic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -251,8 +252,8 @@ struct vhost_iommu_doorbell {
  * @wakeups: Runs of the kick handler
  * @poll_hits: Requests that busy polling found
  * @in_place: Requests that the thread which kicked has served
- * @ring_errors: Times that a ring could not be read or written. One worker
- *               serves both.
+ * @ring_errors: Times that a ring could not be read or written. Both rings have
+ *               it in common.
  * @rebuilds: Domains that got a new IOAS
  * @events: Faults given to the guest
  * @events_dropped: Events that no fault was made of
@@ -260,9 +261,9 @@ struct vhost_iommu_doorbell {
  * @inv_commands: Commands of INVALIDATE requests
  * @inv_calls: Arrays of commands
  *
- * Written by the worker under the request queue's mutex (@events to
- * @events_lost: the event queue's; @rebuilds, @inv_commands and @inv_calls:
- * under &vhost_iommu.lock), read without.
+ * Written under the request queue's mutex (@events to @events_lost: the event
+ * queue's; @rebuilds, @inv_commands and @inv_calls: under &vhost_iommu.lock),
+ * read without.
  */
 struct vhost_iommu_counters {
 	u64 requests[VHOST_IOMMU_STATS_NR_TYPES];
@@ -272,7 +273,7 @@ struct vhost_iommu_counters {
 	u64 wakeups;
 	u64 poll_hits;
 	u64 in_place;
-	u64 ring_errors;
+	atomic64_t ring_errors;
 	u64 rebuilds;
 	u64 events;
 	u64 events_dropped;

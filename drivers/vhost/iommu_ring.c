@@ -56,7 +56,7 @@ void vhost_iommu_ring_error(struct vhost_iommu *viommu,
 {
 	lockdep_assert_held(&vq->mutex);
 
-	viommu->count.ring_errors++;
+	atomic64_inc(&viommu->count.ring_errors);
 	if (vq->error_ctx)
 		eventfd_signal(vq->error_ctx);
 }
