@@ -488,7 +488,7 @@ static int vhost_iommu_check_map(struct vhost_iommu *viommu,
  *
  * VIRTIO 1.3, section 5.13.6.5.
  *
- * Context: The request queue's worker, with its mutex held.
+ * Context: Whoever serves the request queue, with its mutex held.
  * Return: The status for the guest. Unless it is OK, nothing was changed.
  */
 u8 vhost_iommu_map(struct vhost_iommu *viommu,
