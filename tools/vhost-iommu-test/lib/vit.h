@@ -265,6 +265,26 @@ int vmm_start(struct vmm *v);
 pid_t vmm_worker_tid(void);
 void *ram_va(struct vmm *v, __u64 gpa);
 
+/* hold.c: memory that keeps whoever touches it waiting */
+
+/**
+ * struct hold - A region of such memory
+ * @uffd: Userfaultfd
+ * @va: Where it is here
+ * @gpa: Guest-physical address
+ */
+struct hold {
+	int uffd;
+	char *va;
+	__u64 gpa;
+};
+
+int hold_open(struct hold *h, struct vmm *v, __u64 gpa, __u64 len);
+void hold_close(struct hold *h);
+int hold_wait(struct hold *h, char **page, unsigned int timeout_ms);
+int hold_give(struct hold *h, char *page, const void *data);
+int hold_take(char *page);
+
 /* req.c: requests. They return the status, NO_STATUS or a negative errno */
 
 /* The buffer came back with used length 0 */

@@ -120,6 +120,26 @@ TEST_F(life, reset_and_again)
 	}
 }
 
+/* Where the rings of a driver were may be anything to the next one */
+TEST_F(life, reset_forgets_rings)
+{
+	struct vmm *v = self->v;
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_EVENT];
+
+	ASSERT_EQ(0, vmm_set_running(v, false));
+	ASSERT_EQ(0, vmm_reset(v));
+	EXPECT_EQ(-EFAULT, vmm_set_running(v, true));
+	/* A driver that does not want events */
+	ASSERT_EQ(0, vmm_set_vring(v, VHOST_IOMMU_VQ_REQUEST, 256));
+	memset(q->used, REQ_FILL, PAGE);
+	ASSERT_EQ(0, vmm_set_running(v, true));
+	EXPECT_ST(OK, g_attach(v, DOM, EP(0)));
+	vq_kick(q);
+	sleep_ms(20);
+	ASSERT_EQ(0, vmm_set_running(v, false));
+	EXPECT_TRUE(all_bytes(q->used, REQ_FILL, PAGE));
+}
+
 /* Other threads change the device while the ring is full */
 struct load {
 	struct vmm *v;

@@ -214,6 +214,32 @@ TEST_F_TIMEOUT(limit_dev, stale_page_tables_are_freed, 300)
 	EXPECT_TRUE(filled(ram_va(v, RAM_GPA + PAGE), 0x5c, 256));
 }
 
+/* A thread that kicks does not go through all mappings of a domain */
+TEST_F_TIMEOUT(limit_dev, rebuilds_are_the_workers, 120)
+{
+	struct vhost_iommu_stats before, after;
+	unsigned int i, rebuilds = 0, kicked = 0;
+	struct vmm *v = self->v;
+	__u64 at;
+
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 0, 64));
+	for (i = 0; i < 500; i++) {
+		at = GIB(8) + i * SPAN;
+		before = stats(v);
+		ASSERT_ST(OK, g_map(v, DOM, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+		after = stats(v);
+		if (after.out_rebuilds != before.out_rebuilds) {
+			EXPECT_EQ(before.out_in_place, after.out_in_place);
+			rebuilds++;
+		}
+		kicked += after.out_in_place - before.out_in_place;
+		ASSERT_ST(OK, g_unmap(v, DOM, at, at + PAGE - 1));
+	}
+	EXPECT_GT(rebuilds, 0);
+	EXPECT_GT(kicked, 500 / 2);
+}
+
 TEST_F_TIMEOUT(limit_dev, page_tables_in_use, 120)
 {
 	const __u64 limit = 64;

@@ -373,6 +373,41 @@ TEST_F(smmu, erratum)
 		TH_LOG("%s", self->seq);
 }
 
+/*
+ * TLB commands go to one of the vIOMMUs that share a parent: not to one without
+ * an endpoint, of which it is not known what it can do and what it gets wrong.
+ */
+TEST_F(smmu, vacant_viommu)
+{
+	struct iommu_viommu_alloc a = { .size = sizeof(a) };
+	struct vmm *v = self->v;
+	struct nest vacant;
+
+	self->c.flags = IOMMU_HW_INFO_ARM_SMMUV3_ERRATA_REPEAT_TLBI_CFGI;
+	ENV_UP(&self->e, up(self, 1));
+	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(0)));
+	ASSERT_EQ(0, vmm_remove_viommu(v));
+	vacant = v->nest;
+	a.type = vacant.type;
+	a.dev_id = self->d->dev_id;
+	a.hwpt_id = vacant.parent;
+	ASSERT_EQ(0, xioctl(v->iommufd, IOMMU_VIOMMU_ALLOC, &a));
+	vacant.viommu = a.out_viommu_id;
+	ASSERT_EQ(0, vmm_add_nest(v, &vacant, -1));
+	ASSERT_EQ(0, vmm_add_viommu(v, v->nest.event_fd));
+	ASSERT_EQ(0, vmm_add_endpoint(v, EP(0), self->d, -1, NULL, 0));
+	ASSERT_ST(OK, g_attach_s1(v, DOM, EP(0), &self->s));
+	EXPECT_TRUE(is(self, inv_range(DOM, ASID, IOVA, 1, 12, LEAF), "VSVS"));
+	EXPECT_TRUE(is(self, inv_asid(DOM, ASID), "DSDS"));
+	/* A domain that has ended is forgotten by the one that had it */
+	cmds_mark(&self->e, self->d);
+	ASSERT_ST(OK, g_detach(v, DOM, EP(0)));
+	EXPECT_EQ(0, strcmp("NSNS", seq(self, self->d)))
+		TH_LOG("%s", self->seq);
+	ASSERT_EQ(0, vmm_remove_nest(v, &vacant));
+	ASSERT_EQ(0, vmm_destroy(v, vacant.viommu));
+}
+
 /* A domain on two IOMMUs: both hear of what both have, and of no more */
 TEST_F(smmu, two_iommus)
 {

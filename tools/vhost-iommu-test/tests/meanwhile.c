@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What others do while the kernel is in the middle of a request or an event: it
+ * waits for a page of guest memory, and goes on when the test lets it.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "suite.h"
+#include "table.h"
+
+#define DOM		1
+#define HOLD_GPA	0x60000000ULL
+#define CANARY		0x5a
+#define SOON		3000
+
+FIXTURE(meanwhile)
+{
+	struct env e;
+	struct vmm *v;
+	struct vq *q;
+	struct hold h;
+	char page[PAGE];
+	unsigned int left;
+	int rc;
+};
+
+#define SELF	FIXTURE_DATA(meanwhile) *self
+
+FIXTURE_SETUP(meanwhile)
+{
+	self->v = &self->e.v;
+	self->q = &self->v->vq[VHOST_IOMMU_VQ_REQUEST];
+	self->h.uffd = -1;
+	env_init(&self->e, DEV_NONE);
+	ENV_UP(&self->e, env_up(&self->e, 1));
+	ASSERT_EQ(0, hold_open(&self->h, self->v, HOLD_GPA, 2 * PAGE));
+}
+
+FIXTURE_TEARDOWN(meanwhile)
+{
+	hold_close(&self->h);
+	env_down(&self->e);
+}
+
+/*
+ * A driver on another processor: while the device reads one of the ring's two
+ * requests, it adds the other once more, though that has not come back.
+ */
+static void *adds_more(void *arg)
+{
+	SELF = arg;
+	struct vq *q = self->q;
+	char *page;
+
+	for (;; self->left--) {
+		self->rc = hold_wait(&self->h, &page, SOON);
+		if (self->rc)
+			return NULL;
+		if (self->left) {
+			unsigned int other = page == self->h.va;
+
+			hold_take(self->h.va + other * PAGE);
+			vq_push_head(q, other);
+			vq_publish(q);
+		}
+		self->rc = hold_give(&self->h, page, self->page);
+		if (self->rc || !self->left)
+			return NULL;
+	}
+}
+
+/* The smallest ring, whose requests are in memory that is waited for */
+static int smallest_ring(SELF, const void *req, __u32 len, __u64 tail_gpa)
+{
+	struct vmm *v = self->v;
+	struct vq *q = self->q;
+	unsigned int i;
+	void *table;
+	int rc;
+
+	rc = vmm_set_running(v, false);
+	rc = rc ? rc : vmm_set_rings(v, 2);
+	rc = rc ? rc : vmm_start(v);
+	if (rc)
+		return rc;
+	memcpy(self->page, req, len);
+	for (i = 0; i < 2; i++) {
+		struct seg s[] = {
+			{ .gpa = HOLD_GPA + i * PAGE, .len = len },
+			{ .gpa = tail_gpa, .len = 4, .write = true },
+		};
+		__u64 gpa;
+
+		table = req_buf(v, 2 * sizeof(struct vring_desc), &gpa);
+		vq_add_indirect(q, s, 2, table, gpa);
+	}
+	/* Only the first of them, for now */
+	q->avail_idx = 1;
+	return 0;
+}
+
+/* More requests come back than the ring has entries, and nothing beside it */
+static void run(struct __test_metadata *_metadata, SELF, const void *req,
+		__u32 len, int status)
+{
+	const unsigned int n = 300;
+	struct vq *q = self->q;
+	char *end, *tail;
+	pthread_t thread;
+	unsigned int i;
+	__u64 gpa;
+
+	tail = req_buf(self->v, 16, &gpa);
+	tail[0] = (char)REQ_FILL;
+	ASSERT_EQ(0, smallest_ring(self, req, len, gpa));
+	end = (char *)&q->used->ring[q->num] + 2;
+	memset(end, CANARY, KIB(4));
+	self->left = n - 1;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, adds_more, self));
+	vq_publish(q);
+	vq_kick(q);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, self->rc);
+	ASSERT_EQ(0, self->left);
+	for (i = 0; i < SOON && le16toh(LOAD(&q->used->idx)) != n; i++)
+		sleep_ms(1);
+	EXPECT_EQ(n, le16toh(LOAD(&q->used->idx)));
+	EXPECT_EQ(status, tail[0]);
+	for (i = 0; i < 2; i++) {
+		EXPECT_LT(le32toh(q->used->ring[i].id), 2);
+		EXPECT_EQ(4, le32toh(q->used->ring[i].len));
+	}
+	EXPECT_TRUE(all_bytes(end, CANARY, KIB(4)));
+}
+
+TEST_F_TIMEOUT(meanwhile, ring_is_added_to, 60)
+{
+	struct virtio_iommu_req_unmap req = {
+		.head.type = VIRTIO_IOMMU_T_UNMAP,
+		.domain = htole32(99),
+		.virt_end = htole64(PAGE - 1),
+	};
+
+	run(_metadata, self, &req,
+	    offsetof(struct virtio_iommu_req_unmap, tail), NOENT);
+}
+
+/* Those are for the worker */
+TEST_F_TIMEOUT(meanwhile, ring_of_worker_is_added_to, 60)
+{
+	struct virtio_iommu_req_attach req = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH,
+		.domain = htole32(99),
+		.endpoint = htole32(99),
+	};
+
+	run(_metadata, self, &req,
+	    offsetof(struct virtio_iommu_req_attach, tail), NOENT);
+}
+
+FIXTURE(meanwhile_events)
+{
+	struct env e;
+	struct vmm *v;
+	struct dma_dev *d;
+	struct hold h;
+	struct s1 s;
+	pthread_t thread;
+	int rc;
+};
+
+KIND_VARIANTS(meanwhile_events);
+KIND_MOCK(meanwhile_events);
+
+FIXTURE_SETUP(meanwhile_events)
+{
+	self->v = &self->e.v;
+	self->h.uffd = -1;
+	env_init_table(&self->e, variant->kind);
+	self->v->depth = 30000;
+	/* The fourth is behind another IOMMU */
+	ENV_UP(&self->e, env_up(&self->e, 4));
+	self->d = self->e.dev[0];
+	s1_usual(&self->s, self->v, 0, 7);
+	ASSERT_ST(OK, g_attach_s1(self->v, DOM, EP(0), &self->s));
+	ASSERT_EQ(0, hold_open(&self->h, self->v, HOLD_GPA, PAGE));
+}
+
+FIXTURE_TEARDOWN(meanwhile_events)
+{
+	hold_close(&self->h);
+	env_down(&self->e);
+}
+
+#undef SELF
+#define SELF	FIXTURE_DATA(meanwhile_events) *self
+
+/* An event whose buffer is in memory that is waited for, and more behind it */
+static int let_worker_wait(SELF, char **page, __u32 more)
+{
+	const __u64 record[4] = { 0x10, 0, 0x1000, 0 };
+	struct seg s = { .gpa = HOLD_GPA, .len = 24, .write = true };
+	struct vq *q = &self->v->vq[VHOST_IOMMU_VQ_EVENT];
+	int rc;
+
+	vq_add(q, &s, 1);
+	vq_publish(q);
+	vq_kick(q);
+	rc = mock_event(self->d, 1 + more, VHOST_IOMMU_MOCK_EVENT_F_SID,
+			record);
+	return rc ? rc : hold_wait(&self->h, page, SOON);
+}
+
+static void *removes_viommu(void *arg)
+{
+	SELF = arg;
+
+	self->rc = vmm_remove_viommu(self->v);
+	return NULL;
+}
+
+/* The VMM reads what is left */
+static void drain(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char records[KIB(4)];
+
+	while (poll(&p, 1, 0) == 1 && read(fd, records, sizeof(records)) > 0)
+		;
+}
+
+/* There is more to do for the worker than it does at a time */
+TEST_F_TIMEOUT(meanwhile_events, viommu_is_removed, 120)
+{
+	char *page, zeroes[PAGE] = {};
+	struct vmm *v = self->v;
+	unsigned int i, round;
+
+	for (round = 0; round < (long_tests() ? 200 : 20); round++) {
+		ASSERT_EQ(0, hold_take(self->h.va));
+		ASSERT_EQ(0, let_worker_wait(self, &page, 1000));
+		for (i = 0; i < 3; i++)
+			ASSERT_EQ(0, vmm_remove_endpoint(v, EP(i)));
+		ASSERT_EQ(0, pthread_create(&self->thread, NULL,
+					    removes_viommu, self));
+		/* It has to wait for the worker */
+		sleep_ms(20);
+		ASSERT_EQ(0, hold_give(&self->h, page, zeroes));
+		pthread_join(self->thread, NULL);
+		ASSERT_EQ(0, self->rc);
+		/* The worker lives, and what the queue still has is nobody's */
+		ASSERT_EQ(0, vmm_add_viommu(v, v->nest.event_fd));
+		for (i = 0; i < 3; i++)
+			ASSERT_EQ(0, vmm_add_endpoint(v, EP(i), self->e.dev[i],
+						      -1, NULL, 0));
+		ASSERT_ST(OK, g_attach_s1(v, DOM, EP(0), &self->s));
+		drain(v->nest.event_fd);
+	}
+}
+
+/* One buffer at a time, and two that wait for one */
+TEST_F(meanwhile_events, two_iommus_wait_for_buffers)
+{
+	const __u64 record[4] = { 0x10, 0, 0x1000, 0 };
+	struct virtio_iommu_fault_pasid f;
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	ASSERT_FALSE(v->vq[VHOST_IOMMU_VQ_EVENT].event_idx);
+	ASSERT_EQ(0, mock_event(self->d, 8, VHOST_IOMMU_MOCK_EVENT_F_SID,
+				record));
+	for (i = 0; i < 8; i++) {
+		g_events_post(v, 1);
+		ASSERT_EQ(0, g_event(v, &f, SOON))
+			TH_LOG("event %u does not come", i);
+		EXPECT_EQ(EP(0), le32toh(f.endpoint));
+		/* The other one is looked at, too */
+		sleep_ms(10);
+	}
+}
+
+/* What is told of an endpoint that is gone, is not told of the next one */
+TEST_F(meanwhile_events, endpoint_is_replaced)
+{
+	const __u64 record[4] = { 0x10, 0, 0x1000, 0 };
+	struct virtio_iommu_fault_pasid f;
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+
+	ASSERT_EQ(0, mock_event(self->d, 3, VHOST_IOMMU_MOCK_EVENT_F_SID,
+				record));
+	/* One of them has been read, and waits for a buffer */
+	sleep_ms(20);
+	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(0)));
+	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(1)));
+	ASSERT_EQ(0, vmm_add_endpoint(v, EP(0), self->e.dev[1], -1, NULL, 0));
+	g_events_post(v, 4);
+	EXPECT_EQ(-ETIMEDOUT, g_event(v, &f, 200));
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.out_events);
+	EXPECT_EQ(3, s.out_events_dropped);
+}
+
+SUITE;
