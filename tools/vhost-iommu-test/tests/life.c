@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
@@ -231,6 +232,65 @@ TEST_F_TIMEOUT(life, stop_and_start_under_load, 120)
 	pthread_join(t, NULL);
 	EXPECT_EQ(0, l.error);
 	EXPECT_GT(l.done, 0);
+}
+
+static void *kick_thread(void *arg)
+{
+	struct load *l = arg;
+
+	while (!LOAD(&l->stop)) {
+		vq_kick(&l->v->vq[VHOST_IOMMU_VQ_REQUEST]);
+		vq_kick(&l->v->vq[VHOST_IOMMU_VQ_EVENT]);
+		l->done++;
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* Whoever serves a request may find everything about the ring replaced */
+TEST_F_TIMEOUT(life, rings_change_under_load, 120)
+{
+	struct load l = { .v = self->v }, k = { .v = self->v };
+	struct vmm *v = self->v;
+	pthread_t t, kickers[2];
+	unsigned int i, q;
+
+	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+	ASSERT_EQ(0, pthread_create(&t, NULL, load_thread, &l));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&kickers[i], NULL, kick_thread,
+					    &k));
+	for (i = 0; i < 60; i++) {
+		for (q = 0; q < VHOST_IOMMU_VQ_MAX; q++) {
+			struct vhost_vring_state s = {
+				.index = q, .num = i % 3 * 100,
+			};
+			struct vhost_vring_file f = { .index = q };
+
+			f.fd = v->vq[q].kick;
+			EXPECT_EQ(0, xioctl(v->fd, VHOST_SET_VRING_KICK, &f));
+			f.fd = v->vq[q].call;
+			EXPECT_EQ(0, xioctl(v->fd, VHOST_SET_VRING_CALL, &f));
+			f.fd = v->vq[q].err;
+			EXPECT_EQ(0, xioctl(v->fd, VHOST_SET_VRING_ERR, &f));
+			EXPECT_EQ(0, xioctl(v->fd,
+					    VHOST_SET_VRING_BUSYLOOP_TIMEOUT,
+					    &s));
+		}
+		EXPECT_EQ(0, vmm_set_mem_table(v));
+		EXPECT_EQ(0, vmm_set_running(v, false));
+		EXPECT_EQ(0, vmm_set_running(v, true));
+		sleep_ms(2);
+	}
+	STORE(&l.stop, 1);
+	STORE(&k.stop, 1);
+	pthread_join(t, NULL);
+	for (i = 0; i < 2; i++)
+		pthread_join(kickers[i], NULL);
+	EXPECT_EQ(0, l.error);
+	EXPECT_GT(l.done, 0);
+	EXPECT_GT(k.done, 0);
+	EXPECT_ST(OK, g_map(v, DOM, MIB(512), MIB(513) - 1, RAM_GPA, MAP_RW));
 }
 
 /* REMOVE_RAM: mappings go, are cut on either side, or stay */
