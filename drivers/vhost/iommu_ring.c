@@ -485,7 +485,7 @@ static void vhost_iommu_serve(struct vhost_iommu *viommu,
 	unsigned int out, in, nr = 0;
 	int head;
 
-	guard(mutex)(&vq->mutex);
+	lockdep_assert_held(&vq->mutex);
 
 	if (!vhost_vq_get_backend(vq) || viommu->ring_dead ||
 	    !vq_meta_prefetch(vq))
@@ -536,8 +536,24 @@ void vhost_iommu_handle_kick(struct vhost_work *work)
 	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
 						  poll.work);
 
+	guard(mutex)(&vq->mutex);
 	vhost_iommu_serve(container_of(vq->dev, struct vhost_iommu, dev), vq,
 			  VHOST_IOMMU_WORKER);
+}
+
+/* Returns false if it is left to the worker */
+static bool vhost_iommu_serve_in_place(struct vhost_iommu *viommu,
+				       struct vhost_virtqueue *vq)
+{
+	/* A thread that exits has left its address space */
+	if (vhost_dev_check_owner(&viommu->dev))
+		return false;
+	/* The worker can be at it for long, and this thread be wanted */
+	ACQUIRE(mutex_intr, lock)(&vq->mutex);
+	if (ACQUIRE_ERR(mutex_intr, &lock))
+		return false;
+	vhost_iommu_serve(viommu, vq, VHOST_IOMMU_KICKER);
+	return true;
 }
 
 static void vhost_iommu_kick_work(struct callback_head *work)
@@ -552,11 +568,8 @@ static void vhost_iommu_kick_work(struct callback_head *work)
 	 * the worker look, who did not adds the work again.
 	 */
 	smp_mb__after_atomic();
-	/* A thread that exits has left its address space */
-	if (vhost_dev_check_owner(&viommu->dev))
+	if (!vhost_iommu_serve_in_place(viommu, vq))
 		vhost_poll_queue(&vq->poll);
-	else
-		vhost_iommu_serve(viommu, vq, VHOST_IOMMU_KICKER);
 	fput(viommu->file);
 }
 

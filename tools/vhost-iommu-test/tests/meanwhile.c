@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "suite.h"
@@ -158,6 +159,72 @@ TEST_F_TIMEOUT(meanwhile, ring_of_worker_is_added_to, 60)
 
 	run(_metadata, self, &req,
 	    offsetof(struct virtio_iommu_req_attach, tail), NOENT);
+}
+
+struct kicker {
+	struct vq *q;
+	int done;
+};
+
+static void *kicks(void *arg)
+{
+	struct kicker *k = arg;
+
+	vq_kick(k->q);
+	STORE(&k->done, 1);
+	return NULL;
+}
+
+static void ignore(int sig)
+{
+}
+
+static bool is_done(struct kicker *k, unsigned int ms)
+{
+	while (!LOAD(&k->done) && ms--)
+		sleep_ms(1);
+	return LOAD(&k->done);
+}
+
+/* A thread that kicks can be called back while another one serves the ring */
+TEST_F(meanwhile, kicker_is_wanted)
+{
+	struct virtio_iommu_req_unmap req = {
+		.head.type = VIRTIO_IOMMU_T_UNMAP,
+		.domain = htole32(99),
+		.virt_end = htole64(PAGE - 1),
+	};
+	struct seg s[] = {
+		{ HOLD_GPA, offsetof(struct virtio_iommu_req_unmap, tail) },
+		{ .len = 4, .write = true },
+	};
+	struct kicker a = { self->q }, b = { self->q };
+	struct sigaction sa = { .sa_handler = ignore };
+	struct vmm *v = self->v;
+	struct vq *q = self->q;
+	pthread_t ta, tb;
+	char *page;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	memcpy(self->page, &req, sizeof(req));
+	req_buf(v, 4, &s[1].gpa);
+	vq_add(q, s, 2);
+	vq_publish(q);
+	ASSERT_EQ(0, pthread_create(&ta, NULL, kicks, &a));
+	ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
+	g_batch_add(v, BATCH_UNMAP, 99, 0, PAGE, 0);
+	vq_publish(q);
+	ASSERT_EQ(0, pthread_create(&tb, NULL, kicks, &b));
+	sleep_ms(50);
+	pthread_kill(tb, SIGUSR1);
+	EXPECT_TRUE(is_done(&b, SOON));
+	EXPECT_FALSE(LOAD(&a.done));
+	EXPECT_EQ(0, le16toh(LOAD(&q->used->idx)));
+	/* Nothing is lost by that */
+	ASSERT_EQ(0, hold_give(&self->h, page, self->page));
+	EXPECT_EQ(0, vq_wait(q, 2, REQ_TIMEOUT_MS));
+	pthread_join(ta, NULL);
+	pthread_join(tb, NULL);
 }
 
 FIXTURE(meanwhile_events)
