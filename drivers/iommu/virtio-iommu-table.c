@@ -715,8 +715,8 @@ static void vtab_remove(struct virtio_device *vdev)
 {
 	struct vtab_dev *vtab = vdev->priv;
 
-	iommu_device_sysfs_remove(&vtab->iommu);
 	iommu_device_unregister(&vtab->iommu);
+	iommu_device_sysfs_remove(&vtab->iommu);
 	vtab_unlist(vtab);
 	vtab_close(vtab);
 	vtab_put(vtab);
