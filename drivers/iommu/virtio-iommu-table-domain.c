@@ -11,6 +11,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 
 #include "virtio-iommu-table.h"
@@ -219,6 +220,7 @@ static void vtab_domain_destroy(struct vtab_domain *dom)
 	kfree(dom->cd);
 	kfree(dom);
 	vtab_put(vtab);
+	module_put(THIS_MODULE);
 }
 
 static int vtab_domain_init(struct vtab_domain *dom,
@@ -266,6 +268,8 @@ struct iommu_domain *vtab_domain_alloc(struct device *dev)
 		return ERR_PTR(-ENOMEM);
 	dom->vtab = ep->vtab;
 	kref_get(&dom->vtab->kref);
+	/* The endpoint's reference goes with the endpoint, which may go first */
+	__module_get(THIS_MODULE);
 	rc = vtab_domain_init(dom, ep);
 	if (rc) {
 		vtab_domain_destroy(dom);
