@@ -69,7 +69,7 @@ static int vtab_attach_locked(struct vtab_endpoint *ep,
 			      struct vtab_domain *dom)
 {
 	bool ats = dom && ep->ats, had_ats = ep->ats_on;
-	int rc, undo = 0;
+	int rc, undo;
 
 	lockdep_assert_held(&ep->vtab->mutex);
 	if (dom) {
@@ -82,8 +82,9 @@ static int vtab_attach_locked(struct vtab_endpoint *ep,
 		vtab_set_ats(ep, false);
 	rc = vtab_send_attach(ep, table, ats);
 	if (rc) {
-		if (ep->table)
-			undo = vtab_send_attach(ep, ep->table, had_ats);
+		/* Some of its IDs may be attached already */
+		undo = vtab_send_attach(ep, ep->table ?: &ep->vtab->blocked,
+					had_ats);
 		vtab_set_ats(ep, had_ats);
 		if (!undo && dom)
 			WRITE_ONCE(dom->nr_endpoints, dom->nr_endpoints - 1);
