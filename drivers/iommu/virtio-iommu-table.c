@@ -26,15 +26,44 @@
 static DEFINE_MUTEX(vtab_devices_lock);
 static LIST_HEAD(vtab_devices);
 
+/*
+ * Devices behind a bridge may have an ID in common: returns another endpoint
+ * with that ID or NULL; if @live, one that is not blocked.
+ */
+static struct vtab_endpoint *vtab_sharer(const struct vtab_endpoint *ep, u32 id,
+					 bool live)
+{
+	struct vtab_dev *vtab = ep->vtab;
+	const struct iommu_fwspec *fwspec;
+	struct vtab_endpoint *other;
+	unsigned int i;
+
+	lockdep_assert_held(&vtab->mutex);
+	list_for_each_entry(other, &vtab->endpoints, entry) {
+		if (other == ep || (live && (!other->table ||
+					     other->table == &vtab->blocked)))
+			continue;
+		fwspec = dev_iommu_fwspec_get(other->dev);
+		for (i = 0; i < fwspec->num_ids; i++)
+			if (fwspec->ids[i] == id)
+				return other;
+	}
+	return NULL;
+}
+
 static int vtab_send_attach(struct vtab_endpoint *ep,
 			    const struct vtab_table *table, bool ats)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
 	struct virtio_iommu_req_attach_table_arm req;
+	bool block = table == &ep->vtab->blocked;
 	unsigned int i;
 	int status;
 
 	for (i = 0; i < fwspec->num_ids; i++) {
+		/* The last one that uses it blocks it */
+		if (block && vtab_sharer(ep, fwspec->ids[i], true))
+			continue;
 		vtab_arm_make_attach(table->id, fwspec->ids[i], table->ste, ats,
 				     &req);
 		status = vtab_request(ep->vtab, &req,
@@ -42,9 +71,12 @@ static int vtab_send_attach(struct vtab_endpoint *ep,
 				      sizeof(req.tail));
 		if (status < 0)
 			return status;
-		/* It was unplugged: that is blocked enough */
+		/*
+		 * It was unplugged: that is blocked enough. Or an alias is
+		 * unknown: nothing that has this ID gets through.
+		 */
 		if (status == VIRTIO_IOMMU_S_NOENT &&
-		    table == &ep->vtab->blocked)
+		    (block || (i && dev_is_pci(ep->dev))))
 			continue;
 		if (status != VIRTIO_IOMMU_S_OK)
 			return vtab_errno(status);
@@ -305,7 +337,8 @@ static void vtab_del_endpoint(struct vtab_endpoint *ep)
 
 	guard(mutex)(&vtab->mutex);
 	for (i = 0; i < fwspec->num_ids; i++)
-		xa_cmpxchg(&vtab->ids, fwspec->ids[i], ep, NULL, GFP_KERNEL);
+		xa_cmpxchg(&vtab->ids, fwspec->ids[i], ep,
+			   vtab_sharer(ep, fwspec->ids[i], false), GFP_KERNEL);
 	guard(raw_spinlock_irq)(&vtab->lock);
 	list_del(&ep->entry);
 }
@@ -320,7 +353,7 @@ static int vtab_add_endpoint(struct vtab_endpoint *ep)
 	scoped_guard(mutex, &vtab->mutex) {
 		scoped_guard(raw_spinlock_irq, &vtab->lock)
 			list_add(&ep->entry, &vtab->endpoints);
-		/* Devices behind a bridge may have an ID in common */
+		/* Another endpoint may have the same ID, see vtab_sharer() */
 		for (i = 0; i < fwspec->num_ids && !rc; i++) {
 			rc = xa_insert(&vtab->ids, fwspec->ids[i], ep,
 				       GFP_KERNEL);
