@@ -27,7 +27,8 @@ static bool vtab_is_live(const struct vtab_domain *dom)
 	 * is seen here, or it sees the change.
 	 */
 	smp_mb();
-	return READ_ONCE(dom->nr_endpoints);
+	return READ_ONCE(dom->nr_endpoints) &&
+	       !READ_ONCE(dom->vtab->was_reset);
 }
 
 static bool vtab_invalidated(struct vtab_domain *dom,
@@ -129,9 +130,12 @@ static void vtab_free_table(void *cookie, void *table, size_t size)
 	struct page *page = virt_to_page(table);
 
 	if (unlikely(READ_ONCE(vtab->keep))) {
-		guard(raw_spinlock_irqsave)(&vtab->lock);
-		list_add(&page->lru, &vtab->kept_pages);
-		return;
+		scoped_guard(raw_spinlock_irqsave, &vtab->lock) {
+			if (vtab->keep) {
+				list_add(&page->lru, &vtab->kept_pages);
+				return;
+			}
+		}
 	}
 	vtab_free_pages(page);
 }
@@ -285,7 +289,8 @@ static void vtab_domain_free(struct iommu_domain *domain)
 	struct vtab_dev *vtab = dom->vtab;
 
 	scoped_guard(mutex, &vtab->mutex) {
-		if (dom->nr_endpoints || READ_ONCE(vtab->keep)) {
+		if (!vtab->was_reset &&
+		    (dom->nr_endpoints || READ_ONCE(vtab->keep))) {
 			list_add(&dom->kept, &vtab->kept_domains);
 			return;
 		}
@@ -366,17 +371,42 @@ static phys_addr_t vtab_iova_to_phys(struct iommu_domain *domain,
 	return dom->pgtbl->iova_to_phys(dom->pgtbl, iova);
 }
 
+/*
+ * What was unmapped may still be cached when the device is broken. Its bus
+ * master bit keeps an endpoint from it as long as it has a driver of the kernel,
+ * which may unmap in any context and can't wait. Who else has a domain, VFIO and
+ * iommufd most of all, may sleep when it unmaps, and must not let go of the
+ * memory before the device was reset: user space sets the bit as it likes.
+ */
+static void vtab_await_reset(struct vtab_domain *dom)
+{
+	struct vtab_dev *vtab = dom->vtab;
+
+	if (likely(!READ_ONCE(vtab->broken)) ||
+	    iommu_is_dma_domain(&dom->domain) || !vtab_is_live(dom))
+		return;
+	/* Pairs with vtab_reset_done() */
+	wait_event_idle(vtab->wq, smp_load_acquire(&vtab->was_reset));
+}
+
 static void vtab_flush_iotlb_all(struct iommu_domain *domain)
 {
-	vtab_inv_asid(to_vtab_domain(domain));
+	struct vtab_domain *dom = to_vtab_domain(domain);
+
+	vtab_inv_asid(dom);
+	vtab_await_reset(dom);
 }
 
 static void vtab_iotlb_sync(struct iommu_domain *domain,
 			    struct iommu_iotlb_gather *gather)
 {
+	struct vtab_domain *dom = to_vtab_domain(domain);
+
 	if (gather->pgsize)
-		vtab_inv_range(to_vtab_domain(domain), gather->start,
-			       gather->end, gather->pgsize, true);
+		vtab_inv_range(dom, gather->start, gather->end, gather->pgsize,
+			       true);
+	/* Also when all of it was invalidated by vtab_tlb_flush_walk() */
+	vtab_await_reset(dom);
 }
 
 const struct iommu_domain_ops vtab_paging_ops = {

@@ -13,6 +13,7 @@
  */
 #include <linux/cleanup.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -42,19 +43,21 @@ struct vtab_waiter {
  * @spins: Times that there was nothing
  * @last: When the clock was last looked at
  * @waited: Time waited
+ * @notified: The device was notified once more
  */
 struct vtab_timer {
 	unsigned int spins;
 	u64 last;
 	u64 waited;
+	bool notified;
 };
 
 /*
  * A machine that was paused, or a processor that was, finds that much time has
  * passed in which the device may have been paused, too. No single step counts
- * for more than a few milliseconds.
+ * for more than a few milliseconds. Returns whether the clock was looked at.
  */
-static bool vtab_expired(struct vtab_timer *timer)
+static bool vtab_tick(struct vtab_timer *timer)
 {
 	u64 now;
 
@@ -64,7 +67,7 @@ static bool vtab_expired(struct vtab_timer *timer)
 	if (timer->last)
 		timer->waited += min(now - timer->last, 10 * NSEC_PER_MSEC);
 	timer->last = now;
-	return timer->waited > (u64)READ_ONCE(timeout_ms) * NSEC_PER_MSEC;
+	return true;
 }
 
 static void vtab_complete(struct vtab_dev *vtab, struct vtab_slot *slot,
@@ -110,9 +113,26 @@ static void vtab_reap(struct vtab_dev *vtab)
 	raw_spin_unlock_irqrestore(&vtab->lock, flags);
 }
 
+/*
+ * Whoever has put the first of several requests into the ring notifies of all of
+ * them. The host may have stopped that processor in between, which is no reason
+ * to give the device up.
+ */
+static void vtab_notify_late(struct vtab_dev *vtab, struct vtab_timer *timer)
+{
+	if (timer->notified)
+		return;
+	timer->notified = true;
+	virtqueue_notify(vtab->req_vq);
+}
+
 /* Returns false when there is nothing to wait for any more */
 static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 {
+	u64 timeout;
+
+	/* vtab_close() sets broken and waits for this before it frees queues */
+	guard(rcu)();
 	if (READ_ONCE(vtab->broken))
 		return false;
 	if (virtqueue_is_broken(vtab->req_vq)) {
@@ -120,10 +140,16 @@ static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 		return false;
 	}
 	cpu_relax();
-	if (!vtab_expired(timer))
+	if (!vtab_tick(timer))
 		return true;
-	vtab_break(vtab, "a request is not answered");
-	return false;
+	timeout = (u64)READ_ONCE(timeout_ms) * NSEC_PER_MSEC;
+	if (timer->waited > timeout) {
+		vtab_break(vtab, "a request is not answered");
+		return false;
+	}
+	if (timer->waited > timeout / 2)
+		vtab_notify_late(vtab, timer);
+	return true;
 }
 
 /* Returns 1 if there is no slot for it: all of them are in flight */
@@ -163,7 +189,8 @@ static int vtab_add(struct vtab_dev *vtab, const void *req, size_t len,
  * until it is made, lest an interrupt handler waits, on this processor, for a
  * request that the device only sees when the handler has returned. The lock
  * need not be held for that long, a notification makes the processor leave the
- * guest.
+ * guest. Who has set &vtab_dev.broken and waits for RCU knows that no notification
+ * is on its way.
  */
 static int vtab_submit(struct vtab_dev *vtab, const void *req, size_t len,
 		       void *reply, size_t reply_len,
@@ -231,12 +258,15 @@ int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
  * @vtab: The virtio-iommu
  * @why: What the matter is
  *
- * What the device was asked to forget it may still use: the endpoints' DMA is
- * stopped before anybody is told, and page tables are kept from now on. As this
- * takes the lock, nobody looks at a waiter afterwards.
+ * What the device was asked to forget it may still use, until it is reset, which
+ * is not possible here, in any context. The endpoints' DMA is stopped before
+ * anybody is told, and page tables are kept from now on. As this takes the lock,
+ * nobody looks at a waiter afterwards.
  */
 void vtab_break(struct vtab_dev *vtab, const char *why)
 {
+	/* vtab_close() waits for this: there is a device to tell of */
+	guard(rcu)();
 	scoped_guard(raw_spinlock_irqsave, &vtab->lock) {
 		if (vtab->broken)
 			return;
@@ -247,6 +277,7 @@ void vtab_break(struct vtab_dev *vtab, const char *why)
 	dev_err(&vtab->vdev->dev,
 		"%s: the device is broken, DMA behind it is stopped, memory that it may use is kept\n",
 		why);
+	queue_work(system_dfl_wq, &vtab->reset_work);
 }
 
 /**

@@ -140,9 +140,15 @@ static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 		       struct vtab_domain *dom)
 {
 	guard(mutex)(&ep->vtab->mutex);
-	/* All endpoints are blocked, and the ring may be dead */
+	/*
+	 * All endpoints are blocked and remain so. That is an error for who wants
+	 * a domain of its own, but not when the core takes it back.
+	 */
+	if (ep->vtab->was_reset)
+		return dom && !iommu_is_dma_domain(&dom->domain) ? -EIO : 0;
+	/* Likewise, and the ring may be dead */
 	if (ep->vtab->stopped)
-		return table == &ep->vtab->blocked ? 0 : -EBUSY;
+		return ep->table == &ep->vtab->blocked ? 0 : -EBUSY;
 	return vtab_attach_locked(ep, table, dom);
 }
 
@@ -637,25 +643,83 @@ static int vtab_read_config(struct vtab_dev *vtab)
 }
 
 /*
- * The device can't use anything once it is reset. If it isn't, then all memory
- * that it was given is lost.
+ * After a reset no endpoint is in a domain. It must not be in bypass then, where
+ * all memory is within its reach; without BYPASS_CONFIG there is no bypass.
  */
-static void vtab_close(struct vtab_dev *vtab)
+static void vtab_clear_bypass(struct vtab_dev *vtab)
 {
 	struct virtio_device *vdev = vtab->vdev;
 
+	if (virtio_has_feature(vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG))
+		virtio_cwrite8(vdev, offsetof(struct virtio_iommu_config,
+					      bypass), 0);
+}
+
+/*
+ * Returns whether a reset of the device has succeeded. If not, then all memory
+ * that it was given is lost.
+ */
+static bool vtab_reset_done(struct vtab_dev *vtab)
+{
+	struct virtio_device *vdev = vtab->vdev;
+	struct vtab_endpoint *ep;
+
+	if (vdev->config->get_status(vdev)) {
+		dev_err(&vdev->dev, "can't be reset, memory that it may use is kept\n");
+		return false;
+	}
+	scoped_guard(mutex, &vtab->mutex) {
+		list_for_each_entry(ep, &vtab->endpoints, entry) {
+			ep->table = &vtab->blocked;
+			ep->domain = NULL;
+		}
+		/* Pairs with vtab_await_reset() */
+		smp_store_release(&vtab->was_reset, true);
+	}
+	vtab_free_kept(vtab);
+	wake_up_all(&vtab->wq);
+	return true;
+}
+
+/*
+ * A broken device is reset as soon as possible: VFIO waits for it, and holds locks
+ * of its own, of iommufd and the group's mutex. None of them is taken here. The
+ * ring remains, nobody uses it any more.
+ */
+static void vtab_reset_work(struct work_struct *work)
+{
+	struct vtab_dev *vtab = container_of(work, struct vtab_dev, reset_work);
+
+	/* See vtab_submit() */
+	synchronize_rcu();
 	disable_work_sync(&vtab->event_work);
-	/* Nothing has a right to make requests any more */
-	scoped_guard(raw_spinlock_irq, &vtab->lock)
+	vtab_clear_bypass(vtab);
+	virtio_reset_device(vtab->vdev);
+	if (vtab_reset_done(vtab))
+		dev_notice(&vtab->vdev->dev,
+			   "was reset, all endpoints are blocked\n");
+}
+
+/* Nothing has a right to make requests any more */
+static void vtab_close(struct vtab_dev *vtab, bool clear_bypass)
+{
+	struct virtio_device *vdev = vtab->vdev;
+
+	disable_work_sync(&vtab->reset_work);
+	disable_work_sync(&vtab->event_work);
+	scoped_guard(raw_spinlock_irq, &vtab->lock) {
+		WRITE_ONCE(vtab->keep, true);
 		WRITE_ONCE(vtab->broken, true);
+	}
+	/* Whoever has not seen that is done with the queues after this */
+	synchronize_rcu();
+	if (clear_bypass)
+		vtab_clear_bypass(vtab);
 	virtio_reset_device(vdev);
 	if (vtab->req_vq)
 		vdev->config->del_vqs(vdev);
-	if (vdev->config->get_status(vdev)) {
-		dev_err(&vdev->dev, "can't be reset, memory that it may use is kept\n");
+	if (!vtab_reset_done(vtab))
 		return;
-	}
-	vtab_free_kept(vtab);
 	vtab_ring_free(vtab);
 	kfree(vtab->events);
 }
@@ -676,6 +740,8 @@ static struct vtab_dev *vtab_alloc(struct virtio_device *vdev)
 	xa_init(&vtab->ids);
 	ida_init(&vtab->domain_ids);
 	INIT_WORK(&vtab->event_work, vtab_event_work);
+	INIT_WORK(&vtab->reset_work, vtab_reset_work);
+	init_waitqueue_head(&vtab->wq);
 	return vtab;
 }
 
@@ -736,23 +802,28 @@ static int vtab_probe(struct virtio_device *vdev)
 	return 0;
 
 out_close:
-	vtab_close(vtab);
+	vtab_close(vtab, false);
 	vtab_put(vtab);
 	return rc;
 }
 
 /*
  * Its endpoints have a reference to the module: this is for a device that
- * has none, or goes away by itself.
+ * has none, or goes away by itself. In the latter case endpoints may be in use
+ * and remain blocked. Otherwise the bypass is left to those that Linux uses
+ * without an IOMMU.
  */
 static void vtab_remove(struct virtio_device *vdev)
 {
 	struct vtab_dev *vtab = vdev->priv;
+	bool has_endpoints;
 
+	scoped_guard(mutex, &vtab->mutex)
+		has_endpoints = !list_empty(&vtab->endpoints);
 	iommu_device_unregister(&vtab->iommu);
 	iommu_device_sysfs_remove(&vtab->iommu);
 	vtab_unlist(vtab);
-	vtab_close(vtab);
+	vtab_close(vtab, has_endpoints);
 	vtab_put(vtab);
 }
 

@@ -23,6 +23,7 @@
 #include <linux/ratelimit_types.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
@@ -76,6 +77,10 @@ struct vtab_table {
  * @nr_free: See @free
  * @broken: A request was not answered: no more are made. Never cleared.
  * @keep: The device may use memory that it was given, nothing is freed
+ * @reset_work: Resets the device after it broke
+ * @wq: For those who wait until @was_reset
+ * @was_reset: A broken device was reset: it uses no memory, and all endpoints
+ *             are blocked. Never cleared; written with @mutex held.
  * @mutex: Serialises attaching, protects what endpoints are attached to,
  *         @endpoints together with @lock, @ids, @kept_domains, and @stopped
  * @endpoints: All endpoints
@@ -116,6 +121,10 @@ struct vtab_dev {
 	bool broken;
 	bool keep;
 
+	struct work_struct reset_work;
+	wait_queue_head_t wq;
+	bool was_reset;
+
 	/* While an endpoint is attached, which may take until the timeout */
 	struct mutex mutex;
 	struct list_head endpoints;
@@ -150,9 +159,9 @@ struct vtab_dev {
  * @asid: Its ASID, unique among all devices, as their endpoints may well share
  *        an SMMU and a VMID
  * @msi: The window for MSIs, which is identity-mapped; all 0 if there is none
- * @nr_endpoints: Endpoints that are, or are about to be, attached. Written with
- *                &vtab_dev.mutex held; read without by who wants to know
- *                whether anything can be cached.
+ * @nr_endpoints: Endpoints that are, may be, or are about to be, attached.
+ *                Written with &vtab_dev.mutex held; read without by who wants
+ *                to know whether anything can be cached.
  * @kept: In &vtab_dev.kept_domains
  */
 struct vtab_domain {

@@ -17,17 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PCI_COMMAND		4
-#define PCI_COMMAND_MEMORY	0x2
-#define PCI_COMMAND_MASTER	0x4
-
-#define EDU_DMA_SRC		0x80
-#define EDU_DMA_DST		0x88
-#define EDU_DMA_COUNT		0x90
-#define EDU_DMA_CMD		0x98
-#define EDU_DMA_RUN		0x1
-#define EDU_DMA_TO_RAM		0x2
-#define EDU_BUFFER		0x40000
+#include "edu.h"
 
 #define IGB_TCTL		0x400
 #define IGB_TCTL_EN		0x2
@@ -41,22 +31,6 @@
 #define IGB_DESC_SIZE		16
 /* The longest ring that TDLEN can say */
 #define IGB_MAX_DESCS		32768
-
-static void *bar;
-
-/* KVM knows what simple instructions do, so no others must come of this */
-static void reg_write(unsigned int reg, __u32 val)
-{
-	asm volatile("str %w0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
-}
-
-static __u32 reg_read(unsigned int reg)
-{
-	__u32 val;
-
-	asm volatile("ldr %w0, [%1]" : "=r" (val) : "r" (bar + reg) : "memory");
-	return val;
-}
 
 static int open_file(const char *device, const char *name)
 {
@@ -91,22 +65,6 @@ static void open_device(const char *device)
 	if (bar == MAP_FAILED)
 		err(1, "resource0");
 	close(fd);
-}
-
-static void run_edu(__u64 iova, int write)
-{
-	int tries;
-
-	reg_write(EDU_DMA_SRC, write ? EDU_BUFFER : iova);
-	reg_write(EDU_DMA_DST, write ? iova : EDU_BUFFER);
-	reg_write(EDU_DMA_COUNT, 4);
-	reg_write(EDU_DMA_CMD, EDU_DMA_RUN | (write ? EDU_DMA_TO_RAM : 0));
-	for (tries = 1000; tries; tries--) {
-		if (!(reg_read(EDU_DMA_CMD) & EDU_DMA_RUN))
-			return;
-		usleep(10000);
-	}
-	errx(1, "the edu does not come to an end");
 }
 
 static void run_igb(__u64 iova, __u32 count)

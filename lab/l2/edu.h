@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * QEMU's edu, a PCI device that copies memory: what programs in the guest (L2)
+ * need to have it do so.
+ */
+#ifndef _EDU_H
+#define _EDU_H
+
+#include <err.h>
+#include <linux/types.h>
+#include <unistd.h>
+
+#define PCI_COMMAND		4
+#define PCI_COMMAND_MEMORY	0x2
+#define PCI_COMMAND_MASTER	0x4
+
+#define EDU_DMA_SRC		0x80
+#define EDU_DMA_DST		0x88
+#define EDU_DMA_COUNT		0x90
+#define EDU_DMA_CMD		0x98
+#define EDU_DMA_RUN		0x1
+#define EDU_DMA_TO_RAM		0x2
+#define EDU_BUFFER		0x40000
+
+/* The device's registers */
+static void *bar;
+
+/* KVM knows what simple instructions do, so no others must come of this */
+static inline void reg_write(unsigned int reg, __u32 val)
+{
+	asm volatile("str %w0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
+}
+
+static inline __u32 reg_read(unsigned int reg)
+{
+	__u32 val;
+
+	asm volatile("ldr %w0, [%1]" : "=r" (val) : "r" (bar + reg) : "memory");
+	return val;
+}
+
+/* Copy four bytes from the edu's buffer to memory, or the other way */
+static inline void run_edu(__u64 iova, int write)
+{
+	int tries;
+
+	reg_write(EDU_DMA_SRC, write ? EDU_BUFFER : iova);
+	reg_write(EDU_DMA_DST, write ? iova : EDU_BUFFER);
+	reg_write(EDU_DMA_COUNT, 4);
+	reg_write(EDU_DMA_CMD, EDU_DMA_RUN | (write ? EDU_DMA_TO_RAM : 0));
+	for (tries = 1000; tries; tries--) {
+		if (!(reg_read(EDU_DMA_CMD) & EDU_DMA_RUN))
+			return;
+		usleep(10000);
+	}
+	errx(1, "the edu does not come to an end");
+}
+
+#endif /* _EDU_H */
