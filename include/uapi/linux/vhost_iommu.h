@@ -172,8 +172,8 @@ struct vhost_iommu_set_config {
  * Hands over the iommufd. The VMM must leave the scratch area mapped and
  * untouched until the device is stopped and the file is closed (a thread that
  * kicked may go on for a moment after a close()): what it writes there, it does
- * to its own guest. Can be made once, before the first endpoint with a device is added;
- * EBUSY afterwards.
+ * to its own guest. Can be made once, before the first endpoint with a device
+ * is added; EBUSY afterwards.
  */
 struct vhost_iommu_set_iommufd {
 	__u32 size;
@@ -359,9 +359,10 @@ struct vhost_iommu_set_doorbell {
  * Must be called before the VMM unmaps the range from the RAM IOAS: mappings
  * made from it would otherwise live on. When the call returns, no device
  * reaches the range through a domain. The guest can map it again while it is in
- * the RAM IOAS: the device is best stopped around both. A mapping that lies partly in the range
- * is cut, its remains stay mapped; they may be out of reach for a moment while
- * that happens. @start and @last + 1 have to be aligned to the granule.
+ * the RAM IOAS: the device is best stopped around both. A mapping that lies
+ * partly in the range is cut, its remains stay mapped; they may be out of reach
+ * for a moment while that happens. @start and @last + 1 have to be aligned to
+ * the granule.
  */
 struct vhost_iommu_remove_ram {
 	__u32 size;
