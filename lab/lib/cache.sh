@@ -104,6 +104,6 @@ plan_all()
 	PLANNED=()
 	LAB_PLAN_ONLY=1
 	all_entries
-	bench_entries
+	more_entries
 	LAB_PLAN_ONLY=''
 }

@@ -49,7 +49,8 @@ $tool --level hardware $arguments"
 	(($#)) || command+=" || status=1
 $tool-armhf --level unit || status=1
 exit \${status:-0}"
-	l1_run l1 "${LAB_TIMEOUT:-$((LONG ? 7200 : 1800))}" "$command"
+	l1_run "${LAB_FLAVOUR/arm64/l1}" \
+		"${LAB_TIMEOUT:-$((LONG ? 7200 : 1800))}" "$command"
 }
 
 # run_selftest: that the verdict sees what must fail a run, and the benchmark's
@@ -80,7 +81,8 @@ run_system()
 	# Tracing each command would slow the traffic down. Memory that goes takes
 	# its time.
 	LAB_L2=1 LAB_TRACE='' LAB_SILENCE=${LAB_SILENCE:-300} \
-		l1_run l2 "${LAB_TIMEOUT:-$((LONG ? 9000 : 3000))}" \
+		l1_run "${LAB_FLAVOUR/arm64/l2}" \
+		"${LAB_TIMEOUT:-$((LONG ? 9000 : 3000))}" \
 		"bash /opt/vhost-iommu/l2/system-test $arguments"
 }
 
@@ -88,15 +90,16 @@ verdict()
 {
 	need_buildroot
 	in_root "$LAB/lib/verdict.py" --skips "$LAB/expected-skips" \
+		--known "$LAB/known-reports" \
 		--json "$BUILD/results/check.json" "$@"
 }
 
 # run_check [--long]: all suites, whatever becomes of the ones before
 run_check()
 {
-	local long=()
+	local long=() levels=()
 
-	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,l2,check.json}
+	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,l1-kasan,l2,check.json}
 	if [[ ${1:-} == --long ]]; then
 		LONG=1 LAB_SILENCE=900
 		long=(--long)
@@ -109,11 +112,18 @@ run_check()
 	say "the static checks are done after $(elapsed)"
 	(run_hardware) || true
 	say "the tests in the emulated host are done after $(elapsed)"
+	if ((LONG)); then
+		(LONG=0 LAB_TIMEOUT=7200 LAB_FLAVOUR=arm64-kasan run_hardware) ||
+			true
+		levels+=("hardware:$BUILD/results/l1-kasan")
+		say "the same with KASAN and lockdep is done after $(elapsed)"
+	fi
 	(run_system "${long[@]}") || true
 	say "all is done after $(elapsed)"
 	verdict "static:$BUILD/results/selftest.tap" \
 		"static:$BUILD/results/static.tap" "device:$BUILD/results/uml" \
-		"hardware:$BUILD/results/l1" "system:$BUILD/results/l2"
+		"hardware:$BUILD/results/l1" "system:$BUILD/results/l2" \
+		"${levels[@]}"
 }
 
 # The samples of lab/l2/measure as JSON

@@ -87,11 +87,13 @@ arm64_fragment()
 			strip_comments "$KCONFIG/arm64-bench.config"
 		else
 			cat - <(strip_comments "$KCONFIG/arm64-debug.config")
+			[[ $1 != arm64-kasan ]] ||
+				strip_comments "$KCONFIG/arm64-kasan.config"
 		fi
 }
 
-# need_arm64 [FLAVOUR]: the kernel that runs as L1 and as L2, either arm64 or
-# arm64-bench, which has no checks
+# need_arm64 [FLAVOUR]: the kernel that runs as L1 and as L2: arm64, arm64-bench,
+# which has no checks, or arm64-kasan, which has all of them
 need_arm64()
 {
 	local flavour=${1:-$LAB_FLAVOUR} fragment
@@ -306,10 +308,11 @@ all_entries()
 	done
 }
 
-# What only the benchmark needs
-bench_entries()
+# What only the benchmark and "make check-long" need
+more_entries()
 {
 	need_buildroot || return 0
+	need_arm64 arm64-kasan || true
 	need_arm64 arm64-bench || true
 	need_insncount || true
 	need_plotroot || true

@@ -46,7 +46,7 @@ ok 1 map
 
 class Verdict(unittest.TestCase):
     def judge(self, output=GOOD, console=CONSOLE, ended=None, status=0,
-              level="hardware", kunit=None, skips=""):
+              level="hardware", kunit=None, skips="", known=""):
         with tempfile.TemporaryDirectory() as path:
             def put(name, text):
                 with open(os.path.join(path, name), "w") as file:
@@ -55,12 +55,14 @@ class Verdict(unittest.TestCase):
             put("output", output)
             put("console", console)
             put("skips", skips)
+            put("known", known)
             put("machine.json", json.dumps({"ended": ended, "status": status}))
             if kunit is not None:
                 put("kunit", kunit)
             argv, summary = sys.argv, os.path.join(path, "summary")
             sys.argv = ["verdict", "--json", summary, "--skips",
-                        os.path.join(path, "skips"), f"{level}:{path}"]
+                        os.path.join(path, "skips"), "--known",
+                        os.path.join(path, "known"), f"{level}:{path}"]
             try:
                 with contextlib.redirect_stdout(io.StringIO()) as said:
                     code = verdict.main()
@@ -139,6 +141,32 @@ class Verdict(unittest.TestCase):
                     result = self.judge(console=console)
                     self.assertEqual(self.failed(result), ["a.one"])
                     self.assertEqual(result["passed"], 1)
+
+    def test_known_report(self):
+        known = "# why\npossible circular: lock_a lock_b\n"
+
+        def report(*calls):
+            lines = ["WARNING: possible circular locking", "-> #0:"]
+            lines += [f"       {call}+0x1/0x2" for call in calls]
+            return CONSOLE.replace("[    2.000000]", "".join(
+                f"[    1.10{i:04}] {line}\n" for i, line in enumerate(lines)) +
+                "[    2.000000]")
+
+        def failed(*calls, **more):
+            return self.judge(console=report(*calls), **more)["failed"]
+
+        self.assertEqual(failed("lock_a", "lock_b"), 1)
+        self.assertEqual(failed("lock_a", "lock_b", known=known), 0)
+        self.assertEqual(failed("lock_a", "lock_bc", known=known), 1)
+        self.assertEqual(failed("lock_a", known=known), 1)
+        self.assertEqual(failed("lock_a", "lock_b", "vhost_iommu_map",
+                                known=known), 1)
+        self.assertEqual(failed("lock_a", "x [virtio_iommu_table]", "lock_b",
+                                known=known), 1)
+        # Of another kind
+        console = CONSOLE.replace("[    2.000000]", "[    1.100000] BUG: lock_a\n"
+                                  "[    1.200000] lock_b\n[    2.000000]")
+        self.assertEqual(self.judge(console=console, known=known)["failed"], 1)
 
     def test_splat_outside_of_tests(self):
         console = CONSOLE + "[    4.000000] WARNING: x.c:1 at y\n"

@@ -8,8 +8,8 @@ kernel's unit tests, counted as "unit"), "console" (the kernel log with a mark
 for each test that starts) and "machine.json".
 
 A run fails for a failed test, a test of the plan that did not report, a kernel
-splat or leak (laid to the test during which it came), a panic, a hang, a skip
-that is not expected, or no test at all. What a kernel says while it boots, before the
+splat or leak (laid to the test during which it came) that is not known to be of
+the kernel itself, a panic, a hang, a skip that is not expected, or no test at all. What a kernel says while it boots, before the
 first mark, is not about what is tested.
 """
 
@@ -159,6 +159,36 @@ def splats(lines):
         yield running, text.strip(), number
 
 
+# Calls of our own modules: a report that has one is about what is tested
+OURS = re.compile(r"\[(vhost_iommu|virtio_iommu_table)[a-z_]*\]|\bvhost_iommu_|\bvtab_")
+
+
+def is_known(lines, number, known):
+    """Whether the splat at this line is one of KNOWN, see known_reports()."""
+    first = lines[number - 1]
+    begin = float(re.match(r"^\[\s*(\d+\.\d+)", first)[1])
+    text = []
+    for line in lines[number - 1:]:
+        stamp = re.match(r"^\[\s*(\d+\.\d+)", line)
+        if MARK.search(line) or (stamp and float(stamp[1]) - begin >= SPLAT_SECONDS):
+            break
+        text.append(line)
+    report = "\n".join(text)
+    return not OURS.search(report) and any(
+        head in first and all(re.search(rf"\b{word}\b", report) for word in words)
+        for head, words in known)
+
+
+def known_reports(path):
+    """Lines of WHAT THE FIRST LINE SAYS: FUNCTION..., with # comments."""
+    known = []
+    for line in read(path):
+        head, _, words = line.split("#")[0].partition(":")
+        if words.split():
+            known.append((head.strip(), words.split()))
+    return known
+
+
 def blame(tests, level, test, why):
     """Make a passed test a failed one, or add a failure if it is unknown."""
     for index, entry in enumerate(tests):
@@ -169,7 +199,7 @@ def blame(tests, level, test, why):
     tests.append(Test(level, test or "(outside of tests)", "failed", why))
 
 
-def judge_machine(level, path):
+def judge_machine(level, path, known):
     tests = []
     console = os.path.join(path, "console")
     try:
@@ -198,7 +228,10 @@ def judge_machine(level, path):
     if os.path.exists(console):
         lines = read(console)
         for test, text, number in splats(lines):
-            blame(tests, level, test, f"kernel: {text} ({console}:{number})")
+            if is_known(lines, number, known):
+                print(f"known report of the kernel: {text} ({console}:{number})")
+            else:
+                blame(tests, level, test, f"kernel: {text} ({console}:{number})")
         for line in lines:
             mark = MARK.search(line)
             if mark:
@@ -238,18 +271,20 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--skips", help="list of expected skips")
+    parser.add_argument("--known", help="list of known reports of the kernel")
     parser.add_argument("--json", help="where to write the summary")
     parser.add_argument("run", nargs="+")
     args = parser.parse_args()
 
     skips = expected_skips(args.skips) if args.skips else []
+    known = known_reports(args.known) if args.known else []
     tests = []
     for run in args.run:
         level, _, path = run.partition(":")
         if level not in LEVELS or not path:
             parser.error(f"not LEVEL:PATH: {run}")
         if os.path.isdir(path):
-            tests += judge_machine(level, path)
+            tests += judge_machine(level, path, known)
         elif os.path.exists(path):
             tests += judge_file(level, path)
         else:
