@@ -13,6 +13,7 @@
 #   l2_run NAME COMMAND          run a shell command in it, with its status; a
 #                                line's end is a space
 #   l2_hmp NAME COMMAND          the same for QEMU's monitor
+#   l2_netperf TEST SECONDS      print the Mbit/s between L1 and the guest
 #   l2_stop NAME                 power it off
 #   l2_kill NAME                 kill QEMU
 
@@ -190,6 +191,16 @@ l2_hmp()
 		esac
 	done
 	l2_fail "$1: the monitor does not answer"
+}
+
+# netperf may tell of a timer that was late, before the figure
+l2_netperf()
+{
+	local said
+
+	said=$(timeout $(($2 + 60)) netperf -H "$L2_ADDRESS" -t "$1" -l "$2" \
+		-P 0 -v 0) || return
+	[[ $said =~ ([0-9.]+)[[:space:]]*$ ]] && echo "${BASH_REMATCH[1]}"
 }
 
 # l2_reap NAME: wait for QEMU's end and forget the guest
