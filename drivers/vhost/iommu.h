@@ -16,8 +16,9 @@
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
  *
  * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
- * vhost_iommu.lock. The worker takes the latter two; vhost_dev_flush() waits
- * for the worker, so it is never called with either of them held.
+ * vhost_iommu.lock. The worker takes the latter two, and so do threads that kick
+ * the request queue; vhost_dev_flush() waits for the worker, so it is never called
+ * with either of them held.
  */
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
