@@ -26,6 +26,8 @@
 #define ARM_IDR0_ATS			BIT(10)
 #define ARM_IDR0_ASID16			BIT(12)
 #define ARM_IDR0_CD2L			BIT(19)
+#define ARM_IDR0_STALL_MODEL		GENMASK(25, 24)
+#define ARM_STALL_MODEL_BOTH		0
 #define ARM_IDR1_SSIDSIZE		GENMASK(10, 6)
 #define ARM_IDR3_RIL			BIT(10)
 #define ARM_IDR5_GRAN4K			BIT(4)
@@ -163,7 +165,11 @@ static u8 vhost_iommu_arm_table(const struct vhost_iommu_hw *hw,
 		break;
 	case ARM_STE_CONFIG_ABORT:
 	case ARM_STE_CONFIG_BYPASS:
-		/* Without a stage 1 the host enables no ATS */
+		/*
+		 * Without a stage 1 there is nothing that the guest could
+		 * invalidate. The host leaves ATS on in the device, but the SMMU
+		 * refuses its translation requests.
+		 */
 		eats = 0;
 		break;
 	default:
@@ -176,10 +182,22 @@ static u8 vhost_iommu_arm_table(const struct vhost_iommu_hw *hw,
 	return VIRTIO_IOMMU_S_OK;
 }
 
-static void vhost_iommu_arm_set_ats(struct vhost_iommu_table *table)
+/*
+ * Nobody answers a transaction that stalls. Where the SMMU leaves it to context
+ * descriptors, which are the guest's, whether one does, the entry forbids it;
+ * elsewhere the bit is reserved.
+ */
+static void vhost_iommu_arm_host_table(const struct vhost_iommu_hw *hw,
+				       struct vhost_iommu_table *table)
 {
-	table->data[1] |= cpu_to_le64(FIELD_PREP(ARM_STE_1_EATS,
-						 ARM_STE_EATS_TRANS));
+	u64 config = FIELD_GET(ARM_STE_0_CONFIG, le64_to_cpu(table->data[0]));
+
+	if (table->ats)
+		table->data[1] |= cpu_to_le64(FIELD_PREP(ARM_STE_1_EATS,
+							 ARM_STE_EATS_TRANS));
+	if (config == ARM_STE_CONFIG_S1 &&
+	    FIELD_GET(ARM_IDR0_STALL_MODEL, hw->idr[0]) == ARM_STALL_MODEL_BOTH)
+		table->data[1] |= cpu_to_le64(ARM_STE_1_S1STALLD);
 }
 
 static u8 vhost_iommu_arm_check(const struct vhost_iommu_hw *hw,
@@ -489,7 +507,7 @@ const struct vhost_iommu_format vhost_iommu_format_arm = {
 		.data = { cpu_to_le64(ARM_STE_0_V), },
 	},
 	.flush = &vhost_iommu_arm_flush,
-	.set_ats = vhost_iommu_arm_set_ats,
+	.host_table = vhost_iommu_arm_host_table,
 	.repeat = vhost_iommu_arm_repeat,
 	.table = vhost_iommu_arm_table,
 	.check = vhost_iommu_arm_check,

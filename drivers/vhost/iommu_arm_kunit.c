@@ -166,11 +166,45 @@ static void table_status(struct kunit *test)
 				    i);
 		if (!cases[i].ats)
 			continue;
-		arm->set_ats(&table);
+		arm->host_table(&hw_full, &table);
 		KUNIT_EXPECT_EQ_MSG(test, le64_to_cpu(table.data[0]),
 				    cases[i].ste0, "case %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, le64_to_cpu(table.data[1]),
 				    cases[i].ste1, "case %u", i);
+	}
+}
+
+/* Where the guest's context descriptor could let an access stall, the entry forbids it */
+static void table_stalls(struct kunit *test)
+{
+	static const struct {
+		u32 idr0;
+		u64 ste0;
+		u64 ste1;
+		u64 host;
+	} cases[] = {
+		{ 0, STE0_S1, 0, STE1_S1STALLD },
+		{ 0, STE0_S1, STE1_S1STALLD, STE1_S1STALLD },
+		{ 0, STE0_BYPASS, 0, 0 },
+		{ 0, STE0_ABORT, 0, 0 },
+		{ IDR0_NO_STALL, STE0_S1, 0, 0 },
+		{ IDR0_STALL_FORCED, STE0_S1, 0, 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vhost_iommu_hw hw = { .idr[0] = cases[i].idr0 };
+		struct vhost_iommu_table table = {};
+
+		KUNIT_ASSERT_EQ(test, VIRTIO_IOMMU_S_OK,
+				table_of(&hw, cases[i].ste0, cases[i].ste1,
+					 &table));
+		/* What the guest has sent is what further endpoints' is like */
+		KUNIT_EXPECT_EQ_MSG(test, le64_to_cpu(table.data[1]),
+				    cases[i].ste1, "case %u", i);
+		arm->host_table(&hw, &table);
+		KUNIT_EXPECT_EQ_MSG(test, le64_to_cpu(table.data[1]),
+				    cases[i].host, "case %u", i);
 	}
 }
 
@@ -250,8 +284,7 @@ static void table_random(struct kunit *test)
 		if (table_of(&hw_full, ste0, ste1, &table))
 			continue;
 		nr_ok++;
-		if (table.ats)
-			arm->set_ats(&table);
+		arm->host_table(&hw_full, &table);
 		KUNIT_ASSERT_TRUE_MSG(test, host_takes_table(&table),
 				      "%llx %llx", ste0, ste1);
 	}
@@ -630,6 +663,7 @@ static void constants(struct kunit *test)
 static struct kunit_case vhost_iommu_arm_cases[] = {
 	KUNIT_CASE(host_checks),
 	KUNIT_CASE(table_status),
+	KUNIT_CASE(table_stalls),
 	KUNIT_CASE(table_reserved),
 	KUNIT_CASE(table_random),
 	KUNIT_CASE(check_request),

@@ -18,6 +18,9 @@
 #define IDR0_ATS		BIT(10)
 #define IDR0_ASID16		BIT(12)
 #define IDR0_CD2L		BIT(19)
+/* IDR0.STALL_MODEL: no access stalls; 0, context descriptors decide */
+#define IDR0_NO_STALL		BIT(24)
+#define IDR0_STALL_FORCED	BIT(25)
 #define IDR1_SSIDSIZE(bits)	((bits) << 6)
 #define IDR3_RIL		BIT(10)
 #define IDR5_DS			BIT(31)
@@ -51,7 +54,7 @@
 
 static const struct vhost_iommu_hw __maybe_unused hw_full = {
 	.idr = {
-		[0] = IDR0_ATS | IDR0_ASID16 | IDR0_CD2L,
+		[0] = IDR0_ATS | IDR0_ASID16 | IDR0_CD2L | IDR0_NO_STALL,
 		[1] = IDR1_SSIDSIZE(20),
 		[3] = IDR3_RIL,
 		[5] = IDR5_GRANULES,
@@ -61,7 +64,7 @@ static const struct vhost_iommu_hw __maybe_unused hw_full = {
 /* The same without range invalidation */
 static const struct vhost_iommu_hw __maybe_unused hw_no_ril = {
 	.idr = {
-		[0] = IDR0_ATS | IDR0_ASID16 | IDR0_CD2L,
+		[0] = IDR0_ATS | IDR0_ASID16 | IDR0_CD2L | IDR0_NO_STALL,
 		[1] = IDR1_SSIDSIZE(20),
 		[5] = IDR5_GRANULES,
 	},

@@ -133,7 +133,7 @@ struct vhost_iommu_event {
  * @blocked: A table that reaches nothing
  * @flush: The command that removes all stage-1 translations of a nesting
  *         parent, NULL if there are none
- * @set_ats: Put &vhost_iommu_table.ats into the data
+ * @host_table: Put &vhost_iommu_table.ats into the data, and what the host decides
  * @repeat: Commands have to be given twice (an erratum)
  * @table: Check the descriptor of an ATTACH_TABLE request. Returns a status.
  * @check: Check an INVALIDATE request. Returns a status.
@@ -157,7 +157,8 @@ struct vhost_iommu_format {
 	u32 event_len;
 	struct vhost_iommu_table blocked;
 	const struct vhost_iommu_cmd *flush;
-	void (*set_ats)(struct vhost_iommu_table *table);
+	void (*host_table)(const struct vhost_iommu_hw *hw,
+			   struct vhost_iommu_table *table);
 	bool (*repeat)(const struct vhost_iommu_hw *hw);
 	u8 (*table)(const struct vhost_iommu_hw *hw, const u8 *descriptor,
 		    struct vhost_iommu_table *table);

@@ -463,8 +463,8 @@ int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
 {
 	struct vhost_iommu_table full = *table;
 
-	if (table->ats && nest->format->set_ats)
-		nest->format->set_ats(&full);
+	if (nest->format->host_table)
+		nest->format->host_table(&nest->hw, &full);
 	return vhost_iommu_host_hwpt_alloc(viommu, dev_id, nest->id,
 					   nest->format, &full, hwpt);
 }

@@ -50,6 +50,7 @@
 #define CD0_EPD1		(1ULL << 30)
 #define CD0_V			(1ULL << 31)
 #define CD0_IPS(n)		((__u64)(n) << 32)
+#define CD0_S			(1ULL << 44)
 #define CD0_AA64		(1ULL << 41)
 #define CD0_R			(1ULL << 45)
 #define CD0_A			(1ULL << 46)

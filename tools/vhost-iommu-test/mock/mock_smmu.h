@@ -11,6 +11,7 @@
 /* ID registers, section 6.3 */
 #define IDR0_ATS		BIT_ULL(10)
 #define IDR0_ASID16		BIT_ULL(12)
+#define IDR0_STALL_MODEL	GENMASK_ULL(25, 24)
 #define IDR1_SSIDSIZE		GENMASK_ULL(10, 6)
 #define IDR3_RIL		BIT_ULL(10)
 #define IDR5_OAS		GENMASK_ULL(2, 0)

@@ -30,6 +30,7 @@ struct mock_context {
 	bool disabled;
 	bool report;
 	bool access_flag;
+	bool stalls;
 };
 
 /* Caches */
@@ -292,11 +293,13 @@ static u32 mock_config_fault(struct mock_access *acc, u8 id)
 static u32 mock_walk_fault(const struct mock_context *ctx,
 			   struct mock_access *acc, u8 id)
 {
-	u32 status = mock_fault(acc, id,
-				id == EVT_TRANSLATION ?
-				VHOST_IOMMU_MOCK_DMA_UNMAPPED :
-				VHOST_IOMMU_MOCK_DMA_DENIED);
+	u32 status;
 
+	if (ctx->stalls)
+		return VHOST_IOMMU_MOCK_DMA_STALLED;
+	status = mock_fault(acc, id, id == EVT_TRANSLATION ?
+			    VHOST_IOMMU_MOCK_DMA_UNMAPPED :
+			    VHOST_IOMMU_MOCK_DMA_DENIED);
 	acc->fault = ctx->report;
 	return status;
 }
@@ -359,16 +362,20 @@ static u32 mock_find_ssid(struct mock_nested *nested, struct mock_access *acc,
 }
 
 static bool mock_decode_cd(const struct vhost_iommu_mock_config *config,
-			   const u64 *cd, struct mock_context *ctx)
+			   u64 ste1, const u64 *cd, struct mock_context *ctx)
 {
 	static const u8 oa_bits[] = { 32, 36, 40, 42, 44, 48, 48, 48 };
 	u64 t0sz = FIELD_GET(CD0_T0SZ, cd[0]);
 	u64 oas = FIELD_GET(IDR5_OAS, config->idr[5]);
 	u64 ips = FIELD_GET(CD0_IPS, cd[0]);
 
-	/* Faults end the access: there are no stalls, and it can't be ignored */
+	/* Faults end the access, unless it may stall; it can't be ignored */
 	if (!(cd[0] & CD0_V) || !(cd[0] & CD0_AA64) || !(cd[0] & CD0_A) ||
-	    (cd[0] & (CD0_S | CD0_ENDI)))
+	    (cd[0] & CD0_ENDI))
+		return false;
+	ctx->stalls = cd[0] & CD0_S;
+	if (ctx->stalls && (FIELD_GET(IDR0_STALL_MODEL, config->idr[0]) ||
+			    ste1 & STE1_S1STALLD))
 		return false;
 	ctx->asid = FIELD_GET(CD0_ASID, cd[0]);
 	if (!(config->idr[0] & IDR0_ASID16) && ctx->asid > 0xff)
@@ -406,7 +413,8 @@ static u32 mock_find_context(struct mock_device *mdev,
 		cd->ssid = ssid;
 		memcpy(cd->data, data, sizeof(data));
 	}
-	if (!mock_decode_cd(&mdev->iommu->stats.config, cd->data, ctx))
+	if (!mock_decode_cd(&mdev->iommu->stats.config, nested->ste[1],
+			    cd->data, ctx))
 		return mock_config_fault(acc, EVT_BAD_CD);
 	return VHOST_IOMMU_MOCK_DMA_OK;
 }

@@ -46,6 +46,11 @@
 #define VHOST_IOMMU_MOCK_DMA_BUS_ERROR	5
 /* The guest's stream table entry or context descriptor is not valid. */
 #define VHOST_IOMMU_MOCK_DMA_BAD_CONFIG	6
+/*
+ * The access stalls. Nobody resumes it: a real device would wait for ever, and
+ * the host's driver would warn.
+ */
+#define VHOST_IOMMU_MOCK_DMA_STALLED	7
 
 /**
  * struct vhost_iommu_mock_dma - Registers of the DMA engine
@@ -185,6 +190,8 @@ struct vhost_iommu_mock_ctl {
 /* IDR0: 16-bit ASIDs, ATS */
 #define VHOST_IOMMU_MOCK_IDR0_ASID16	0x1000
 #define VHOST_IOMMU_MOCK_IDR0_ATS	0x400
+/* IDR0: 0, context descriptors say whether accesses stall; 1, none does */
+#define VHOST_IOMMU_MOCK_IDR0_STALL_MODEL	0x3000000
 /* IDR1: bits of a SubstreamID, in bits 10:6 */
 #define VHOST_IOMMU_MOCK_IDR1_SSIDSIZE(n)	((n) << 6)
 /* IDR3: range invalidation */

@@ -196,6 +196,46 @@ TEST_F(table, ats)
 	}
 }
 
+/*
+ * On some SMMUs it is the guest's context descriptor that decides whether an
+ * access which faults stalls: then it waits for an answer that nobody gives.
+ */
+TEST_F(table, stall_is_not_the_guests_choice)
+{
+	struct vhost_iommu_mock_config c;
+	struct vhost_iommu_mock_nest nest;
+	struct vmm *v = self->v;
+
+	if (self->e.kind != DEV_MOCK) {
+		ksft_print_msg("no emulator has an SMMU that stalls\n");
+		return;
+	}
+	env_down(&self->e);
+	env_init_table(&self->e, DEV_MOCK);
+	mock_config_init(&c);
+	c.idr[0] &= ~VHOST_IOMMU_MOCK_IDR0_STALL_MODEL;
+	v->mock = &c;
+	ASSERT_EQ(0, env_up(&self->e, 2));
+	s1_usual(&self->s, v, 0, 1);
+	s1_write_cd(&self->s, s1_cd0(&self->s) | CD0_S);
+	ASSERT_ST(OK, attach(self, s1_ste0(&self->s), STE1_USUAL));
+	ASSERT_EQ(0, mock_nest(self->e.dev[0], &nest));
+	EXPECT_TRUE(nest.ste[1] & STE1_S1STALLD);
+	dev_store(self->e.dev[0], IOVA, 64);
+	EXPECT_EQ(VHOST_IOMMU_MOCK_DMA_BAD_CONFIG, self->e.dev[0]->status);
+	/* A guest that wants no stalls is none the worse for it */
+	s1_write_cd(&self->s, s1_cd0(&self->s));
+	s1_map(&self->s, IOVA, RAM_GPA, PAGE, MAP_RW);
+	ASSERT_ST(OK, g_inv(v, inv_domain(DOM, 3)));
+	dev_store(self->e.dev[0], IOVA, 64);
+	EXPECT_EQ(VHOST_IOMMU_MOCK_DMA_OK, self->e.dev[0]->status);
+	/* What is compared with other endpoints' is what the guest has sent */
+	EXPECT_ST(INVAL, g_attach_table(v, DOM, EP(1), s1_ste0(&self->s),
+					STE1_USUAL ^ STE1_S1STALLD));
+	EXPECT_ST(OK, g_attach_table(v, DOM, EP(1), s1_ste0(&self->s),
+				     STE1_USUAL));
+}
+
 TEST_F(table, reserved_bytes)
 {
 	struct virtio_iommu_req_attach_table_arm good =
