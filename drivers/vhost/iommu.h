@@ -347,6 +347,7 @@ enum vhost_iommu_server {
  * @host: iommufd
  * @nests: vIOMMUs
  * @nests_end: Above the highest index of @nests that was ever in use
+ * @stale: One of them is, see &vhost_iommu_nest.stale
  * @inv: Invalidations of TLBs that are being merged
  * @cmds: Commands that are being put together
  * @domains: By domain ID
@@ -391,6 +392,7 @@ struct vhost_iommu {
 	struct vhost_iommu_host host;
 	struct vhost_iommu_nest *nests[VHOST_IOMMU_MAX_VIOMMUS];
 	unsigned int nests_end;
+	bool stale;
 	struct vhost_iommu_inv inv[VHOST_IOMMU_BATCH];
 	struct vhost_iommu_cmds cmds;
 	struct xarray domains;

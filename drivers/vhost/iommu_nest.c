@@ -46,6 +46,7 @@ void vhost_iommu_nest_ended(struct vhost_iommu_nest *nest)
 {
 	lockdep_assert_held(&nest->viommu->lock);
 	nest->stale = true;
+	nest->viommu->stale = true;
 }
 
 /**
@@ -64,7 +65,9 @@ int vhost_iommu_nests_flush(struct vhost_iommu *viommu)
 
 	lockdep_assert_held(&viommu->lock);
 
-	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++) {
+	if (!viommu->stale)
+		return 0;
+	for (i = 0; i < viommu->nests_end; i++) {
 		struct vhost_iommu_nest *nest = viommu->nests[i];
 
 		if (!nest || !nest->stale)
@@ -78,6 +81,7 @@ int vhost_iommu_nests_flush(struct vhost_iommu *viommu)
 			nest->stale = false;
 		rc = rc ?: rc2;
 	}
+	viommu->stale = rc;
 	return rc;
 }
 
@@ -371,7 +375,7 @@ static void vhost_iommu_nest_inherit(struct vhost_iommu_nest *nest,
 {
 	if (!from->stale)
 		return;
-	nest->stale = true;
+	vhost_iommu_nest_ended(nest);
 	if (!nest->hw.type)
 		nest->hw = from->hw;
 }

@@ -89,29 +89,59 @@ static int vhost_iommu_inv_tlb(struct vhost_iommu *viommu,
 	return rc;
 }
 
+static int vhost_iommu_inv_endpoint(struct vhost_iommu *viommu,
+				    const struct vhost_iommu_nest *nest,
+				    const struct vhost_iommu_pending *p,
+				    const struct vhost_iommu_endpoint *ep,
+				    enum vhost_iommu_phase phase)
+{
+	const struct vhost_iommu_format *format = nest->format;
+
+	if (phase == VHOST_IOMMU_PHASE_CONTEXT)
+		format->context(&p->req, ep->virt_id, &viommu->cmds);
+	else
+		format->device(&p->req, ep->virt_id,
+			       ep->ats && ep->group->table_ats, ep->pasid_bits,
+			       &viommu->cmds);
+	return vhost_iommu_inv_issue(viommu, nest, false);
+}
+
+/* Once for each group that has members in a domain: at the first of them */
+static bool vhost_iommu_inv_is_first(const struct vhost_iommu_endpoint *ep)
+{
+	const struct vhost_iommu_endpoint *first;
+
+	list_for_each_entry(first, &ep->group->endpoints, group_node)
+		if (first->domain == ep->domain)
+			break;
+	return first == ep;
+}
+
+/*
+ * All devices of a group walk the tables of its domain, whether they are in it or
+ * not, and one that joins later finds what it has cached by then.
+ */
 static int vhost_iommu_inv_endpoints(struct vhost_iommu *viommu,
 				     const struct vhost_iommu_nest *nest,
 				     const struct vhost_iommu_pending *p,
 				     enum vhost_iommu_phase phase)
 {
-	const struct vhost_iommu_format *format = nest->format;
-	struct vhost_iommu_endpoint *ep;
-	int rc = 0;
+	struct vhost_iommu_endpoint *ep, *device;
+	int rc;
 
 	list_for_each_entry(ep, &p->domain->endpoints, domain_node) {
-		if (ep->nest != nest)
+		if (ep->nest != nest || !vhost_iommu_inv_is_first(ep))
 			continue;
-		if (phase == VHOST_IOMMU_PHASE_CONTEXT)
-			format->context(&p->req, ep->virt_id, &viommu->cmds);
-		else
-			format->device(&p->req, ep->virt_id,
-				       ep->ats && ep->group->table_ats,
-				       ep->pasid_bits, &viommu->cmds);
-		rc = vhost_iommu_inv_issue(viommu, nest, false);
-		if (rc)
-			break;
+		list_for_each_entry(device, &ep->group->endpoints, group_node) {
+			if (!device->nest)
+				continue;
+			rc = vhost_iommu_inv_endpoint(viommu, nest, p, device,
+						      phase);
+			if (rc)
+				return rc;
+		}
 	}
-	return rc;
+	return 0;
 }
 
 static bool vhost_iommu_inv_has_phase(const struct vhost_iommu_format *format,
@@ -228,11 +258,16 @@ void vhost_iommu_invalidate(struct vhost_iommu *viommu,
 	enum vhost_iommu_phase phase;
 	unsigned int i, k;
 	u64 all = 0;
+	int stale;
 
 	lockdep_assert_held(&viommu->lock);
 
+	/* An address space ID of a domain that has ended may be in use again */
+	stale = vhost_iommu_nests_flush(viommu);
 	for (i = 0; i < nr; i++) {
 		pending[i].status = vhost_iommu_inv_check(viommu, &pending[i]);
+		if (stale && pending[i].status == VIRTIO_IOMMU_S_OK)
+			pending[i].status = VIRTIO_IOMMU_S_DEVERR;
 		if (pending[i].status == VIRTIO_IOMMU_S_OK)
 			all |= pending[i].domain->nests;
 	}
