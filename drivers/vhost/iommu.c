@@ -14,6 +14,7 @@
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,9 +23,6 @@
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/vhost_iommu.h>
-
-/* Requests per pass of the worker; the rest of a full ring waits for a next */
-#define VHOST_IOMMU_WEIGHT		256
 
 static const int vhost_iommu_bits[] = {
 	VIRTIO_F_NOTIFY_ON_EMPTY,
@@ -67,16 +65,52 @@ static bool vhost_iommu_running(struct vhost_iommu *viommu)
 	return viommu->vqs[VHOST_IOMMU_VQ_REQUEST].private_data;
 }
 
-static void vhost_iommu_stop(struct vhost_iommu *viommu)
+/*
+ * Who serves a ring holds its mutex for a pass, and can be in the middle of a
+ * request of any size: it lets go of the ring when somebody wants it, and looks
+ * again when that has ended.
+ */
+static void vhost_iommu_want(struct vhost_iommu *viommu)
+{
+	lockdep_assert_held(&viommu->dev.mutex);
+	WRITE_ONCE(viommu->wanted, true);
+}
+
+static void vhost_iommu_unwant(struct vhost_iommu *viommu)
 {
 	unsigned int i;
 
-	lockdep_assert_held(&viommu->dev.mutex);
+	WRITE_ONCE(viommu->wanted, false);
+	/* Before the work is put on the list, see vhost_iommu_handle_kick() */
+	smp_mb();
+	if (vhost_iommu_running(viommu))
+		for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+			vhost_poll_queue(&viommu->vqs[i].poll);
+}
 
-	/* The handler holds the mutex for a whole pass: this waits for it */
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
-		scoped_guard(mutex, &viommu->vqs[i].mutex)
-			vhost_vq_set_backend(&viommu->vqs[i], NULL);
+DEFINE_GUARD(vhost_iommu_wanted, struct vhost_iommu *, vhost_iommu_want(_T),
+	     vhost_iommu_unwant(_T))
+
+static void vhost_iommu_stop_vq(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+	vhost_vq_set_backend(vq, NULL);
+}
+
+/* Returns 0, or -EINTR if the caller was killed first */
+static int vhost_iommu_stop(struct vhost_iommu *viommu)
+{
+	struct vhost_virtqueue *requests = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
+	struct vhost_virtqueue *events = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+
+	scoped_cond_guard(mutex_kill, return -EINTR, &events->mutex)
+		vhost_iommu_stop_vq(events);
+	scoped_cond_guard(mutex_kill, return -EINTR, &requests->mutex) {
+		if (vhost_iommu_running(viommu))
+			vhost_iommu_ring_settle(viommu);
+		vhost_iommu_stop_vq(requests);
+	}
+	return 0;
 }
 
 static int vhost_iommu_start_vq(struct vhost_iommu *viommu,
@@ -105,6 +139,8 @@ static int vhost_iommu_start(struct vhost_iommu *viommu)
 		return 0;
 	if (!viommu->configured)
 		return -ENXIO;
+	if (READ_ONCE(viommu->host.lost))
+		return -EIO;
 
 	/* A guest that does not want events leaves their queue alone */
 	if (events->desc) {
@@ -113,12 +149,15 @@ static int vhost_iommu_start(struct vhost_iommu *viommu)
 		rc = vhost_iommu_start_vq(viommu, events);
 	}
 	if (!rc) {
-		scoped_guard(mutex, &requests->mutex)
+		scoped_guard(mutex, &requests->mutex) {
 			viommu->ring_dead = false;
+			viommu->kicked_at = 0;
+		}
 		rc = vhost_iommu_start_vq(viommu, requests);
 	}
 	if (rc) {
-		vhost_iommu_stop(viommu);
+		scoped_guard(mutex, &events->mutex)
+			vhost_iommu_stop_vq(events);
 		return rc;
 	}
 	/* A kick that came while the ring was stopped was lost */
@@ -162,7 +201,9 @@ static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
 	    config->bypass > 1)
 		return -EINVAL;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 
 	if (vhost_iommu_running(viommu) || viommu->nr_endpoints)
 		return -EBUSY;
@@ -187,7 +228,9 @@ static int vhost_iommu_ioctl_set_iommufd(struct vhost_iommu *viommu, void *arg)
 	    args->scratch_len < VHOST_IOMMU_SCRATCH_SIZE)
 		return -EINVAL;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 	return vhost_iommu_host_set(viommu, args);
 }
 
@@ -212,7 +255,6 @@ static int vhost_iommu_ioctl_add_endpoint(struct vhost_iommu *viommu, void *arg)
 	if (!viommu->configured)
 		return -ENXIO;
 
-	guard(mutex)(&viommu->lock);
 	return vhost_iommu_endpoint_add(viommu, args);
 }
 
@@ -224,7 +266,9 @@ static int vhost_iommu_ioctl_remove_endpoint(struct vhost_iommu *viommu,
 	if (args->__reserved)
 		return -EOPNOTSUPP;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 	return vhost_iommu_endpoint_remove(viommu, args->endpoint);
 }
 
@@ -254,7 +298,9 @@ static int vhost_iommu_ioctl_set_doorbell(struct vhost_iommu *viommu, void *arg)
 	if (args->last < args->start)
 		return -EINVAL;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 
 	if (args->flags & VHOST_IOMMU_DOORBELL_REMOVE)
 		return vhost_iommu_doorbell_remove(viommu, args);
@@ -272,19 +318,30 @@ static int vhost_iommu_ioctl_set_doorbell(struct vhost_iommu *viommu, void *arg)
 static int vhost_iommu_ioctl_remove_ram(struct vhost_iommu *viommu, void *arg)
 {
 	struct vhost_iommu_remove_ram *args = arg;
+	struct vhost_iommu_removal removal = {
+		.start = args->start,
+		.last = args->last,
+		.current_id = U64_MAX,
+	};
 	u64 granule;
+	int rc;
 
 	if (!viommu->configured)
 		return -ENXIO;
-
-	guard(mutex)(&viommu->lock);
-
 	granule = viommu->rules.page_size_mask & -viommu->rules.page_size_mask;
 	if (args->last < args->start ||
 	    (args->start | (args->last + 1)) & (granule - 1))
 		return -EINVAL;
-	return vhost_iommu_remove_ram(viommu, args->start, args->last,
-				      &args->out_mappings);
+
+	do {
+		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
+			rc = vhost_iommu_remove_ram(viommu, &removal);
+		if (rc == -EAGAIN && signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	} while (rc == -EAGAIN);
+	args->out_mappings = removal.count;
+	return removal.rc;
 }
 
 static int vhost_iommu_ioctl_set_running(struct vhost_iommu *viommu, void *arg)
@@ -297,8 +354,8 @@ static int vhost_iommu_ioctl_set_running(struct vhost_iommu *viommu, void *arg)
 		return -EINVAL;
 	if (args->running)
 		return vhost_iommu_start(viommu);
-	vhost_iommu_stop(viommu);
-	return 0;
+	guard(vhost_iommu_wanted)(viommu);
+	return vhost_iommu_stop(viommu);
 }
 
 static void vhost_iommu_forget_vq(struct vhost_virtqueue *vq)
@@ -309,6 +366,15 @@ static void vhost_iommu_forget_vq(struct vhost_virtqueue *vq)
 	vq->used = NULL;
 }
 
+/* Nor are replies of requests that it made */
+static void vhost_iommu_forget_replies(struct vhost_iommu *viommu)
+{
+	guard(mutex)(&viommu->vqs[VHOST_IOMMU_VQ_REQUEST].mutex);
+	viommu->nr_heads = 0;
+	viommu->nr_pending = 0;
+	viommu->answers = false;
+}
+
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 {
 	unsigned int i;
@@ -317,19 +383,22 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 	if (vhost_iommu_running(viommu))
 		return -EBUSY;
 
-	scoped_guard(mutex, &viommu->lock)
+	scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
 		rc = vhost_iommu_endpoints_reset(viommu);
 	/* Afterwards nothing is attached any more that could cause new ones */
 	vhost_iommu_events_drop(viommu);
 	/* Where they were may be memory of the next driver */
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
 		vhost_iommu_forget_vq(&viommu->vqs[i]);
+	vhost_iommu_forget_replies(viommu);
 	return rc;
 }
 
 static int vhost_iommu_ioctl_add_viommu(struct vhost_iommu *viommu, void *arg)
 {
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 	return vhost_iommu_nest_add(viommu, arg);
 }
 
@@ -354,7 +423,9 @@ static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
 	    args->max_table_pages > max_table_pages)
 		return -EINVAL;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 
 	if (args->max_domains)
 		viommu->max_domains = args->max_domains;
@@ -376,7 +447,9 @@ static int vhost_iommu_ioctl_set_bypass(struct vhost_iommu *viommu, void *arg)
 	if (!viommu->configured)
 		return -ENXIO;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 	return vhost_iommu_set_bypass(viommu, args->bypass);
 }
 
@@ -386,8 +459,10 @@ static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
 	struct vhost_iommu_stats *stats = arg;
 	unsigned int i;
 
-	guard(mutex)(&viommu->lock);
-
+	/*
+	 * Without a lock: who has it may wait for memory of the VMM, and anybody
+	 * may want to know.
+	 */
 	for (i = 0; i < VHOST_IOMMU_STATS_NR_TYPES; i++)
 		stats->out_requests[i] = READ_ONCE(count->requests[i]);
 	for (i = 0; i < VHOST_IOMMU_STATS_NR_STATUS; i++)
@@ -397,21 +472,31 @@ static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
 	stats->out_wakeups = READ_ONCE(count->wakeups);
 	stats->out_poll_hits = READ_ONCE(count->poll_hits);
 	stats->out_ring_errors = atomic64_read(&count->ring_errors);
-	stats->out_mapped_bytes = viommu->mapped_bytes;
-	stats->out_mappings = viommu->mappings;
-	stats->out_table_pages = viommu->table_pages;
-	stats->out_rebuilds = count->rebuilds;
-	stats->out_host_errors = viommu->host.errors;
-	stats->out_domains = viommu->nr_domains;
-	stats->out_endpoints = viommu->nr_endpoints;
-	stats->out_broken = vhost_iommu_endpoints_broken(viommu);
+	stats->out_mapped_bytes = READ_ONCE(viommu->mapped_bytes);
+	stats->out_mappings = READ_ONCE(viommu->mappings);
+	stats->out_table_pages = READ_ONCE(viommu->table_pages);
+	stats->out_rebuilds = READ_ONCE(count->rebuilds);
+	stats->out_host_errors = READ_ONCE(viommu->host.errors);
+	stats->out_domains = READ_ONCE(viommu->nr_domains);
+	stats->out_endpoints = READ_ONCE(viommu->nr_endpoints);
+	stats->out_broken = READ_ONCE(viommu->nr_broken);
 	stats->__reserved = 0;
 	stats->out_events = READ_ONCE(count->events);
 	stats->out_events_dropped = READ_ONCE(count->events_dropped);
 	stats->out_events_lost = READ_ONCE(count->events_lost);
-	stats->out_inv_commands = count->inv_commands;
-	stats->out_inv_calls = count->inv_calls;
+	stats->out_inv_commands = READ_ONCE(count->inv_commands);
+	stats->out_inv_calls = READ_ONCE(count->inv_calls);
 	stats->out_in_place = READ_ONCE(count->in_place);
+
+	guard(spinlock)(&viommu->refused.lock);
+
+	memcpy(stats->out_refused_maps, viommu->refused.nr,
+	       sizeof(stats->out_refused_maps));
+	stats->out_refused_domain = viommu->refused.domain;
+	stats->out_refused_status = viommu->refused.status;
+	stats->out_refused_start = viommu->refused.start;
+	stats->out_refused_last = viommu->refused.last;
+	stats->out_refused_phys = viommu->refused.phys;
 	return 0;
 }
 
@@ -422,7 +507,9 @@ static int vhost_iommu_ioctl_get_endpoint(struct vhost_iommu *viommu, void *arg)
 	struct vhost_iommu_endpoint *ep;
 	unsigned long id = args->endpoint;
 
-	guard(mutex)(&viommu->lock);
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 
 	ep = xa_find(&viommu->endpoints, &id, U32_MAX, XA_PRESENT);
 	if (!ep)
@@ -521,6 +608,23 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 		       vhost_iommu_remove_viommu, __reserved, .owner = true),
 };
 
+static long vhost_iommu_own_call(struct vhost_iommu *viommu,
+				 const struct vhost_iommu_ioctl_op *op,
+				 union vhost_iommu_ioctl_arg *arg, u32 size,
+				 void __user *argp)
+{
+	struct vhost_iommu_ioctl_head *head = (void *)arg;
+	int rc;
+
+	rc = op->fn(viommu, arg);
+	/* The caller may have changed it since */
+	head->size = size;
+	if (!rc && op->out &&
+	    copy_to_user(argp, arg, min_t(size_t, size, op->size)))
+		rc = -EFAULT;
+	return rc;
+}
+
 static long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int nr,
 				  void __user *argp)
 {
@@ -542,20 +646,17 @@ static long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int nr,
 	if (head->flags & ~op->flags)
 		return -EOPNOTSUPP;
 
-	guard(mutex)(&viommu->dev.mutex);
+	/* Statistics are to be had whatever somebody else is doing */
+	if (!op->owner)
+		return vhost_iommu_own_call(viommu, op, &arg, size, argp);
 
-	if (op->owner) {
-		rc = vhost_dev_check_owner(&viommu->dev);
-		if (rc)
-			return rc;
-	}
-	rc = op->fn(viommu, &arg);
-	/* The caller may have changed it since */
-	head->size = size;
-	if (!rc && op->out &&
-	    copy_to_user(argp, &arg, min_t(size_t, size, op->size)))
-		rc = -EFAULT;
-	return rc;
+	ACQUIRE(mutex_kill, lock)(&viommu->dev.mutex);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	rc = vhost_dev_check_owner(&viommu->dev);
+	if (rc)
+		return rc;
+	return vhost_iommu_own_call(viommu, op, &arg, size, argp);
 }
 
 static long vhost_iommu_get_features(void __user *argp)
@@ -577,7 +678,9 @@ static long vhost_iommu_set_features(struct vhost_iommu *viommu,
 	if (features & ~VHOST_IOMMU_FEATURES)
 		return -EOPNOTSUPP;
 
-	guard(mutex)(&viommu->dev.mutex);
+	ACQUIRE(mutex_kill, lock)(&viommu->dev.mutex);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
 
 	rc = vhost_dev_check_owner(&viommu->dev);
 	if (rc)
@@ -652,7 +755,10 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 		return -ENOTTY;
 	}
 
-	guard(mutex)(&viommu->dev.mutex);
+	ACQUIRE(mutex_kill, lock)(&viommu->dev.mutex);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	guard(vhost_iommu_wanted)(viommu);
 
 	/* Checks the owner, also for what it leaves to the next */
 	rc = vhost_dev_ioctl(&viommu->dev, cmd, argp);
@@ -714,6 +820,10 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 	for (i = 0; i < ARRAY_SIZE(statuses); i++)
 		seq_printf(m, "vhost-iommu-status-%s:\t%llu\n", statuses[i],
 			   stats.out_status[i]);
+	/* There is none that is OK */
+	for (i = 1; i < ARRAY_SIZE(statuses); i++)
+		seq_printf(m, "vhost-iommu-refused-maps-%s:\t%llu\n",
+			   statuses[i], stats.out_refused_maps[i]);
 }
 
 static int vhost_iommu_open(struct inode *inode, struct file *file)
@@ -725,6 +835,9 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	if (!viommu)
 		return -ENOMEM;
 
+	refcount_set(&viommu->refs, 1);
+	viommu->host.piece_shift = VHOST_IOMMU_PIECE_SHIFT;
+	spin_lock_init(&viommu->refused.lock);
 	mutex_init(&viommu->lock);
 	xa_init_flags(&viommu->domains, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->endpoints, XA_FLAGS_ACCOUNT);
@@ -744,21 +857,38 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
 	viommu->dev.fork_owner = true;
 	viommu->vqs[VHOST_IOMMU_VQ_REQUEST].poll.wait.func = vhost_iommu_kicked;
-	viommu->file = file;
 	file->private_data = viommu;
 	return 0;
 }
 
+/**
+ * vhost_iommu_put - Drop a reference to a device
+ * @viommu: The device; its file is closed before the last reference goes
+ */
+void vhost_iommu_put(struct vhost_iommu *viommu)
+{
+	if (!refcount_dec_and_test(&viommu->refs))
+		return;
+	mutex_destroy(&viommu->lock);
+	kvfree(viommu);
+}
+
 /*
  * May run in the exit of the owner, without its address space: only references
- * are dropped. Devices stay attached until their own files are closed.
+ * are dropped. Devices stay attached until their own files are closed. A thread
+ * that kicked may still have its work to do; it finds the rings stopped.
  */
 static int vhost_iommu_release(struct inode *inode, struct file *file)
 {
 	struct vhost_iommu *viommu = file->private_data;
+	unsigned int i;
 
-	scoped_guard(mutex, &viommu->dev.mutex)
-		vhost_iommu_stop(viommu);
+	scoped_guard(mutex, &viommu->dev.mutex) {
+		vhost_iommu_want(viommu);
+		for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+			scoped_guard(mutex, &viommu->vqs[i].mutex)
+				vhost_iommu_stop_vq(&viommu->vqs[i]);
+	}
 	vhost_iommu_nests_silence(viommu);
 	vhost_dev_flush(&viommu->dev);
 	vhost_dev_stop(&viommu->dev);
@@ -769,8 +899,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 		vhost_iommu_nests_free(viommu);
 		vhost_iommu_host_put(viommu);
 	}
-	mutex_destroy(&viommu->lock);
-	kvfree(viommu);
+	vhost_iommu_put(viommu);
 	return 0;
 }
 

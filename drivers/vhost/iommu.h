@@ -6,9 +6,13 @@
  *
  *   iommu.c         device file, ioctls, life cycle
  *   iommu_ring.c    ring, batching, replies
+ *   iommu_chain.c   descriptor chains
  *   iommu_req.c     decode and stateless rules of the specification
  *   iommu_domain.c  domains and mappings
- *   iommu_group.c   endpoints and groups, and what they are attached to
+ *   iommu_build.c   the IOAS of a domain, and the page tables it may have
+ *   iommu_attach.c  attach and detach requests
+ *   iommu_endpoint.c  endpoints
+ *   iommu_group.c   groups of endpoints, and what they are attached to
  *   iommu_table.c   tables of the guest: invalidation
  *   iommu_nest.c    vIOMMUs, and the events that come from them
  *   iommu_map.c     data structures of a domain
@@ -19,6 +23,12 @@
  * vhost_iommu.lock. The worker takes the latter two, and so do threads that kick
  * the request queue; vhost_dev_flush() waits for the worker, so it is never called
  * with either of them held.
+ *
+ * The memory of the guest and of the VMM can keep whoever touches it waiting for as
+ * long as the VMM likes. vhost_iommu.lock is held over the scratch area only, and
+ * whoever takes it can be killed; a thread that kicks faults nothing in and waits for
+ * locks in such a way that it can be called back. Nobody else waits for either:
+ * statistics are read without them.
  */
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
@@ -28,6 +38,8 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -46,6 +58,17 @@
 /* So that N commands, in however many batches, take N / 63 syncs, rounded up */
 #define VHOST_IOMMU_BATCH		(2 * VHOST_IOMMU_SYNC_CMDS)
 #define VHOST_IOMMU_SCRATCH_SIZE	SZ_4K
+/* Requests in a pass of the worker; the rest of a full ring waits for a next one */
+#define VHOST_IOMMU_WEIGHT		256
+/*
+ * What is done at a time takes some milliseconds at most: so many mappings, or a
+ * piece of one. iommufd walks the pages of a COPY without rescheduling; how many of
+ * them go in that time is found out.
+ */
+#define VHOST_IOMMU_PIECE_MAPS		32
+#define VHOST_IOMMU_PIECE_SHIFT_MIN	18
+#define VHOST_IOMMU_PIECE_SHIFT		21
+#define VHOST_IOMMU_PIECE_SHIFT_MAX	26
 
 /**
  * struct vhost_iommu_host - The VMM's iommufd and how it is reached
@@ -54,14 +77,24 @@
  *           can write to it at any time: what is read back is not trusted.
  * @ram_ioas: IOAS with all guest RAM at guest-physical addresses
  * @blocked_ioas: IOAS that stays empty
+ * @blocked_users: Groups that are blocked by an HWPT of @blocked_ioas
+ * @piece_shift: Size of the pieces that the next mapping is made in, as the
+ *               logarithm to base 2
+ * @busy_until: A device is being reset, and what needs it is tried again until then
+ *              (jiffies); 0 if not
  * @errors: Commands that failed though nothing in the request explains it
+ * @lost: A device could not even be detached: what it reaches is not known
  */
 struct vhost_iommu_host {
 	struct file *iommufd;
 	void __user *scratch;
 	u32 ram_ioas;
 	u32 blocked_ioas;
+	unsigned int blocked_users;
+	u8 piece_shift;
+	unsigned long busy_until;
 	u64 errors;
+	bool lost;
 };
 
 /**
@@ -139,6 +172,42 @@ enum vhost_iommu_domain_kind {
 };
 
 /**
+ * struct vhost_iommu_part - A MAP request that is being carried out in pieces
+ * @active: There is one
+ * @error: It failed, and what was mapped is being unmapped again
+ * @start: First IOVA
+ * @last: Last IOVA
+ * @phys: Guest-physical address
+ * @flags: VIRTIO_IOMMU_MAP_F_*
+ * @map: What is mapped so far; NULL if that is nothing. Is in the tree.
+ */
+struct vhost_iommu_part {
+	bool active;
+	int error;
+	u64 start;
+	u64 last;
+	u64 phys;
+	u32 flags;
+	struct vhost_iommu_map *map;
+};
+
+/**
+ * struct vhost_iommu_build - An IOAS that is being filled to replace another
+ * @active: There is one
+ * @counted: @tables is complete
+ * @ioas: Its ID, or 0 if it was not made yet
+ * @at: The next IOVA to look at
+ * @tables: Page tables that the domain's mappings need
+ */
+struct vhost_iommu_build {
+	bool active;
+	bool counted;
+	u32 ioas;
+	u64 at;
+	struct vhost_iommu_tables tables;
+};
+
+/**
  * struct vhost_iommu_domain - A domain; exists while it has an endpoint
  * @id: Domain ID
  * @kind: Others than paging domains have no @maps
@@ -147,11 +216,16 @@ enum vhost_iommu_domain_kind {
  * @nests: Mask of the vIOMMUs, by index, that the endpoints of a table domain
  *         are behind
  * @ioas: IOAS that holds @maps, or 0 as long as no endpoint is a device
+ * @stuck: @ioas holds more than @maps
  * @maps: What the guest mapped
+ * @part: The MAP request that is not done
+ * @build: What is to replace @ioas
  * @tables: Page tables of @ioas that mappings have touched
  * @unmaps: Mappings removed since stale tables were last looked for
  * @resv: RESV_MEM regions of all endpoints in the domain
  * @endpoints: Endpoints in the domain
+ * @nr_devices: Number of them that are devices
+ * @drained: Its last endpoint is leaving it, and some of @maps are gone already
  */
 struct vhost_iommu_domain {
 	u32 id;
@@ -160,11 +234,50 @@ struct vhost_iommu_domain {
 	struct vhost_iommu_table table;
 	u64 nests;
 	u32 ioas;
+	bool stuck;
 	struct vhost_iommu_map_tree maps;
+	struct vhost_iommu_part part;
+	struct vhost_iommu_build build;
 	struct vhost_iommu_tables tables;
 	u64 unmaps;
 	struct rb_root_cached resv;
 	struct list_head endpoints;
+	unsigned int nr_devices;
+	bool drained;
+};
+
+/**
+ * struct vhost_iommu_target - What an endpoint is to be attached to
+ * @kind: Kind of the domain
+ * @domain: Its ID
+ * @table: The guest's tables, if it is one of those
+ */
+struct vhost_iommu_target {
+	enum vhost_iommu_domain_kind kind;
+	u32 domain;
+	const struct vhost_iommu_table *table;
+};
+
+/**
+ * struct vhost_iommu_removal - A range of guest memory that goes away
+ * @start: First guest-physical address
+ * @last: Last guest-physical address
+ * @count: Number of mappings that were in the range
+ * @rc: The first error
+ * @domain: The next domain to look at
+ * @current_id: The domain that @at and @counted are about
+ * @at: The next IOVA to look at
+ * @counted: End of the mapping that was counted last
+ */
+struct vhost_iommu_removal {
+	u64 start;
+	u64 last;
+	u64 count;
+	int rc;
+	unsigned long domain;
+	u64 current_id;
+	u64 at;
+	u64 counted;
 };
 
 /**
@@ -174,11 +287,14 @@ struct vhost_iommu_domain {
  * @nest: vIOMMU of the devices, or NULL if they have none
  * @blocked_hwpt: HWPT of the empty IOAS or, with @nest, of a table that reaches
  *                nothing; 0 if no member is a device
+ * @hw: The domain that translates for the devices: that of all members that are in
+ *      one. NULL if no member is in a domain, if members are in different ones, or
+ *      if the IOMMU refused.
  * @table_hwpt: HWPT of the guest's tables that the devices are attached to, or 0
  * @table_ats: @table_hwpt lets the devices cache translations
- * @attached: Number of members that are in a domain. They are all in the same.
+ * @attached: Number of members that are in a domain
  * @broken: Not even @blocked_hwpt could be attached: the devices are detached
- * @bypass: The hardware is attached to a RAM HWPT
+ * @bypass: No member is in a domain, and the hardware is attached to a RAM HWPT
  * @endpoints: All members
  */
 struct vhost_iommu_group {
@@ -186,6 +302,7 @@ struct vhost_iommu_group {
 	bool shared;
 	struct vhost_iommu_nest *nest;
 	u32 blocked_hwpt;
+	struct vhost_iommu_domain *hw;
 	u32 table_hwpt;
 	bool table_ats;
 	unsigned int attached;
@@ -209,6 +326,7 @@ struct vhost_iommu_group {
  * @group_node: In &vhost_iommu_group.endpoints
  * @domain: Domain that it is attached to, or NULL
  * @domain_node: In &vhost_iommu_domain.endpoints
+ * @table_ats: In a table domain: its table lets the device cache translations
  * @probe: What PROBE returns
  * @probe_len: Length of @probe in bytes
  * @nr_resv: Length of @resv
@@ -228,6 +346,7 @@ struct vhost_iommu_endpoint {
 	struct list_head group_node;
 	struct vhost_iommu_domain *domain;
 	struct list_head domain_node;
+	bool table_ats;
 	void *probe;
 	u32 probe_len;
 	unsigned int nr_resv;
@@ -284,7 +403,7 @@ struct vhost_iommu_counters {
 };
 
 /**
- * struct vhost_iommu_pending - An INVALIDATE request that others may join
+ * struct vhost_iommu_pending - A request that was taken, and not answered yet
  * @head: Its buffer
  * @status: Its outcome
  * @nr_tail: Number of @tail
@@ -314,6 +433,26 @@ enum vhost_iommu_server {
 	VHOST_IOMMU_KICKER,
 };
 
+/**
+ * struct vhost_iommu_refusals - MAP requests that were not carried out
+ * @lock: Covers the others
+ * @nr: Number of them by status
+ * @domain: Domain of the last one
+ * @status: Its status
+ * @start: Its first IOVA
+ * @last: Its last IOVA
+ * @phys: Its guest-physical address
+ */
+struct vhost_iommu_refusals {
+	spinlock_t lock;	/* for a last one that fits together */
+	u64 nr[VHOST_IOMMU_STATS_NR_STATUS];
+	u32 domain;
+	u32 status;
+	u64 start;
+	u64 last;
+	u64 phys;
+};
+
 /* In kick_flags: kick_work is added to a thread, and has not begun */
 #define VHOST_IOMMU_KICK_PENDING	0
 
@@ -322,7 +461,10 @@ enum vhost_iommu_server {
  * @dev: The vhost device; its mutex serializes ioctls and covers @configured
  * @vqs: Request and event queue
  * @vq_ptrs: For @dev
+ * @refs: The file's, and that of @kick_work while it is added
  * @configured: SET_CONFIG was called
+ * @wanted: Somebody waits for a ring: who serves it is to let go of it. Changed
+ *          under @dev.mutex.
  * @ring_dead: The request queue could not be read; covered by its mutex
  * @poll_score: How often polling meets a request; likewise
  * @polls: The worker looks for further requests before it sleeps; likewise, but
@@ -330,17 +472,23 @@ enum vhost_iommu_server {
  * @poll_hold: When polling may begin again, in ns of local_clock(); likewise
  * @idle_since: When the ring was last found empty; likewise
  * @kicked_at: When the last kick came that nobody has seen yet, or 0
- * @file: The open file. @kick_work holds a reference while it is added.
  * @kick_work: Serves the request queue in a thread that kicked
  * @kick_flags: VHOST_IOMMU_KICK_PENDING
+ * @pass_end: When who serves the ring lets somebody else do something, in jiffies;
+ *            covered by the request queue's mutex
  * @nr_heads: Number of @heads in use; covered by the request queue's mutex
  * @heads: Requests that are done but not yet published; likewise
  * @nr_pending: Number of @pending in use; likewise
- * @pending: Invalidations that are carried out together; likewise
+ * @answers: @pending are carried out: their replies are yet to be written;
+ *           likewise
+ * @pending: Invalidations that are carried out together, and what a thread that
+ *           kicked could not answer; likewise
  * @events_dead: The event queue could not be read; covered by its mutex
  * @count: Counters
- * @lock: Covers all that follows. Serializes requests with the ioctls that
- *        change endpoints, and the use of the scratch area.
+ * @refused: MAP requests that were not carried out
+ * @lock: Covers all that follows. Serializes requests, piece by piece, with the
+ *        ioctls that change endpoints, and the use of the scratch area.
+ *        Statistics are read without it.
  * @rules: Configuration, and features that the driver accepted. Changed only
  *         while the rings are stopped, so a ring's mutex is enough to read it.
  * @bypass: What config.bypass says
@@ -354,6 +502,8 @@ enum vhost_iommu_server {
  * @nr_domains: Number of @domains
  * @endpoints: By endpoint ID
  * @nr_endpoints: Number of @endpoints
+ * @nr_devices: Number of them that are devices
+ * @nr_broken: Number of them that are in broken groups
  * @groups: Groups that the VMM gave a number, by that number
  * @doorbells: Ranges in which MMIO mappings are accepted
  * @nr_doorbells: Number of @doorbells
@@ -361,14 +511,16 @@ enum vhost_iommu_server {
  * @mapped_bytes: Their sizes
  * @table_pages: Page-table pages touched, all domains
  * @max_domains: Limit of @nr_domains
- * @max_mappings: Limit of @mappings
- * @max_table_pages: Limit of @table_pages
+ * @max_mappings: Limit of @mappings, see vhost_iommu_domain_has_room()
+ * @max_table_pages: Limit of @table_pages, of which each device has a share
  */
 struct vhost_iommu {
 	struct vhost_dev dev;
 	struct vhost_virtqueue vqs[VHOST_IOMMU_VQ_MAX];
 	struct vhost_virtqueue *vq_ptrs[VHOST_IOMMU_VQ_MAX];
+	refcount_t refs;
 	bool configured;
+	bool wanted;
 
 	bool ring_dead;
 	unsigned int poll_score;
@@ -376,15 +528,17 @@ struct vhost_iommu {
 	u64 poll_hold;
 	u64 idle_since;
 	u64 kicked_at;
-	struct file *file;
 	struct callback_head kick_work;
 	unsigned long kick_flags;
+	unsigned long pass_end;
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
 	unsigned int nr_pending;
+	bool answers;
 	struct vhost_iommu_pending pending[VHOST_IOMMU_BATCH];
 	bool events_dead;
 	struct vhost_iommu_counters count;
+	struct vhost_iommu_refusals refused;
 
 	struct mutex lock;	/* domains, endpoints and all else below */
 	struct vhost_iommu_rules rules;
@@ -399,6 +553,8 @@ struct vhost_iommu {
 	unsigned int nr_domains;
 	struct xarray endpoints;
 	unsigned int nr_endpoints;
+	unsigned int nr_devices;
+	unsigned int nr_broken;
 	struct xarray groups;
 	struct vhost_iommu_doorbell doorbells[VHOST_IOMMU_MAX_DOORBELLS];
 	unsigned int nr_doorbells;
@@ -410,14 +566,21 @@ struct vhost_iommu {
 	u64 max_table_pages;
 };
 
+/* iommu.c */
+void vhost_iommu_put(struct vhost_iommu *viommu);
+
 /* iommu_ring.c */
 void vhost_iommu_handle_kick(struct vhost_work *work);
 int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
 		       int sync, void *key);
 void vhost_iommu_ring_error(struct vhost_iommu *viommu,
 			    struct vhost_virtqueue *vq);
-int vhost_iommu_bad_chain(struct vhost_iommu *viommu,
-			  struct vhost_virtqueue *vq);
+void vhost_iommu_ring_settle(struct vhost_iommu *viommu);
+
+/* iommu_chain.c */
+int vhost_iommu_chain_get(struct vhost_virtqueue *vq, unsigned int *head,
+			  unsigned int *out, unsigned int *in);
+void vhost_iommu_chain_put_back(struct vhost_virtqueue *vq, unsigned int nr);
 
 /* iommu_domain.c */
 struct vhost_iommu_domain *
@@ -425,21 +588,46 @@ vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id,
 		       enum vhost_iommu_domain_kind kind);
 void vhost_iommu_domain_release(struct vhost_iommu *viommu,
 				struct vhost_iommu_domain *domain, bool host);
-int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
-				  struct vhost_iommu_domain *domain);
 bool vhost_iommu_domain_fits(const struct vhost_iommu_domain *domain,
 			     const struct vhost_iommu_endpoint *ep);
 void vhost_iommu_domain_link(struct vhost_iommu_domain *domain,
 			     struct vhost_iommu_endpoint *ep);
 void vhost_iommu_domain_unlink(struct vhost_iommu_endpoint *ep);
-u8 vhost_iommu_map(struct vhost_iommu *viommu,
-		   const struct vhost_iommu_req *req);
-u8 vhost_iommu_unmap(struct vhost_iommu *viommu,
-		     const struct vhost_iommu_req *req);
-int vhost_iommu_remove_ram(struct vhost_iommu *viommu, u64 start, u64 last,
-			   u64 *count);
+int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
+			     struct vhost_iommu_domain *domain);
+int vhost_iommu_map(struct vhost_iommu *viommu,
+		    const struct vhost_iommu_req *req,
+		    enum vhost_iommu_server where);
+int vhost_iommu_unmap(struct vhost_iommu *viommu,
+		      const struct vhost_iommu_req *req,
+		      enum vhost_iommu_server where);
+int vhost_iommu_remove_ram(struct vhost_iommu *viommu,
+			   struct vhost_iommu_removal *r);
 
-/* iommu_group.c */
+/* iommu_build.c */
+bool vhost_iommu_map_in_ioas(const struct vhost_iommu_map *map);
+void vhost_iommu_build_drop(struct vhost_iommu *viommu,
+			    struct vhost_iommu_domain *domain, bool host);
+int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
+			       struct vhost_iommu_domain *domain);
+bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
+				 const struct vhost_iommu_domain *domain);
+int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
+			      struct vhost_iommu_domain *domain,
+			      const struct vhost_iommu_map *map,
+			      enum vhost_iommu_server where);
+int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
+				  struct vhost_iommu_domain *domain);
+
+/* iommu_attach.c */
+int vhost_iommu_attach(struct vhost_iommu *viommu,
+		       const struct vhost_iommu_req *req);
+int vhost_iommu_attach_table(struct vhost_iommu *viommu,
+			     const struct vhost_iommu_req *req);
+int vhost_iommu_detach(struct vhost_iommu *viommu,
+		       const struct vhost_iommu_req *req);
+
+/* iommu_endpoint.c */
 struct vhost_iommu_endpoint *
 vhost_iommu_endpoint_find(struct vhost_iommu *viommu, u32 id);
 int vhost_iommu_endpoint_add(struct vhost_iommu *viommu,
@@ -448,19 +636,42 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id);
 void vhost_iommu_endpoints_free(struct vhost_iommu *viommu);
 int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu);
 int vhost_iommu_set_bypass(struct vhost_iommu *viommu, bool bypass);
-int vhost_iommu_group_move(struct vhost_iommu *viommu,
-			   struct vhost_iommu_group *group, u32 pt_id);
-void vhost_iommu_group_condemn(struct vhost_iommu *viommu,
-			       struct vhost_iommu_group *group);
+
+/* iommu_group.c */
+struct vhost_iommu_endpoint *
+vhost_iommu_group_device(const struct vhost_iommu_group *group);
+u32 vhost_iommu_group_ram(const struct vhost_iommu_group *group);
+bool vhost_iommu_group_can_bypass(const struct vhost_iommu_group *group);
+bool vhost_iommu_group_agrees(const struct vhost_iommu_group *group,
+			      const struct vhost_iommu_endpoint *except,
+			      const struct vhost_iommu_domain *domain);
 u32 vhost_iommu_endpoint_state(const struct vhost_iommu_endpoint *ep,
 			       const struct vhost_iommu_domain **domain);
-unsigned int vhost_iommu_endpoints_broken(struct vhost_iommu *viommu);
-u8 vhost_iommu_attach(struct vhost_iommu *viommu,
-		      const struct vhost_iommu_req *req);
-u8 vhost_iommu_attach_table(struct vhost_iommu *viommu,
-			    const struct vhost_iommu_req *req);
-u8 vhost_iommu_detach(struct vhost_iommu *viommu,
-		      const struct vhost_iommu_req *req);
+void vhost_iommu_trace_endpoint(const struct vhost_iommu *viommu,
+				const struct vhost_iommu_endpoint *ep, int rc);
+void vhost_iommu_group_drop_table(struct vhost_iommu *viommu,
+				  struct vhost_iommu_group *group);
+int vhost_iommu_group_move(struct vhost_iommu *viommu,
+			   struct vhost_iommu_group *group, u32 pt_id);
+void vhost_iommu_group_set_broken(struct vhost_iommu *viommu,
+				  struct vhost_iommu_group *group, bool broken);
+void vhost_iommu_group_condemn(struct vhost_iommu *viommu,
+			       struct vhost_iommu_group *group);
+void vhost_iommu_group_block(struct vhost_iommu *viommu,
+			     struct vhost_iommu_group *group);
+int vhost_iommu_group_revive(struct vhost_iommu *viommu,
+			     struct vhost_iommu_group *group, bool wait);
+int vhost_iommu_group_idle(struct vhost_iommu *viommu,
+			   struct vhost_iommu_group *group);
+int vhost_iommu_group_attach(struct vhost_iommu *viommu,
+			     struct vhost_iommu_group *group,
+			     struct vhost_iommu_domain *domain,
+			     const struct vhost_iommu_target *target,
+			     bool wait);
+int vhost_iommu_group_prepare(struct vhost_iommu *viommu,
+			      const struct vhost_iommu_endpoint *ep);
+int vhost_iommu_group_follow(struct vhost_iommu *viommu,
+			     struct vhost_iommu_group *group);
 
 /* iommu_table.c */
 void vhost_iommu_invalidate(struct vhost_iommu *viommu,
@@ -513,11 +724,15 @@ int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas);
 void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id);
 void vhost_iommu_host_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas);
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
-			 const struct vhost_iommu_map *map);
+			 const struct vhost_iommu_map *map, u64 start,
+			 u64 last);
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 			   u64 last);
 int vhost_iommu_host_attach(struct vhost_iommu *viommu, struct file *device,
-			    u32 pt_id);
+			    u32 pt_id, bool wait);
 void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
+bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu);
+void vhost_iommu_host_unblock(struct vhost_iommu *viommu,
+			      const struct vhost_iommu_nest *nest, u32 hwpt);
 
 #endif /* _VHOST_IOMMU_H */

@@ -19,7 +19,10 @@
 #include <linux/iommufd.h>
 #include <linux/jiffies.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/poll.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/vfio.h>
@@ -30,13 +33,16 @@
 #include <trace/events/vhost_iommu.h>
 
 /*
- * iommufd walks the pages of a COPY without rescheduling. This many bytes keep
- * one call below some 10 ms, and a guest-sized mapping at a few thousand areas.
+ * A PCI reset makes attaching fail with EBUSY for as long as it lasts, which is
+ * never less than 100 ms. A request is tried again for longer than what can't be
+ * put off.
  */
-#define VHOST_IOMMU_COPY_MAX		((u64)SZ_256M)
+#define VHOST_IOMMU_ATTACH_TIMEOUT_MS	1000
+#define VHOST_IOMMU_WAIT_MS		100
 
-/* A PCI reset makes attaching fail with EBUSY for as long as it lasts */
-#define VHOST_IOMMU_ATTACH_TIMEOUT_MS	100
+/* A COPY of a piece that takes less or more calls for others */
+#define VHOST_IOMMU_COPY_SHORT_NS	NSEC_PER_MSEC
+#define VHOST_IOMMU_COPY_LONG_NS	(4 * NSEC_PER_MSEC)
 
 /* The scratch area begins with a command's argument */
 #define VHOST_IOMMU_ARG_MAX		64
@@ -186,10 +192,6 @@ int vhost_iommu_host_set(struct vhost_iommu *viommu,
 	host->scratch = scratch;
 	host->ram_ioas = args->ram_ioas_id;
 	rc = vhost_iommu_host_check_ioas(viommu, host->ram_ioas);
-	if (!rc) {
-		rc = vhost_iommu_host_ioas_alloc(viommu, &host->blocked_ioas);
-		rc = vhost_iommu_host_errno(viommu, rc);
-	}
 	if (rc)
 		host->iommufd = NULL;
 	else
@@ -201,8 +203,8 @@ int vhost_iommu_host_set(struct vhost_iommu *viommu,
  * vhost_iommu_host_put - Let go of the iommufd
  * @viommu: The device
  *
- * Makes no command: the owner's address space may be gone. The blocked IOAS
- * lives as long as the iommufd.
+ * Makes no command: the owner's address space may be gone. If there are
+ * endpoints, the blocked IOAS lives as long as the iommufd.
  */
 void vhost_iommu_host_put(struct vhost_iommu *viommu)
 {
@@ -268,36 +270,93 @@ static int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
 	return rc;
 }
 
+/*
+ * Attaching fails with EBUSY while the device is reset. Returns whether that is
+ * going on for no longer than it may.
+ */
+static bool vhost_iommu_host_is_busy(struct vhost_iommu_host *host, int rc,
+				     unsigned int ms)
+{
+	unsigned long until = host->busy_until;
+
+	if (rc == -EBUSY) {
+		if (!until)
+			/* 0 says that it is not busy */
+			until = (jiffies + msecs_to_jiffies(ms)) | 1;
+		else if (time_after(jiffies, until))
+			until = 0;
+	} else {
+		until = 0;
+	}
+	WRITE_ONCE(host->busy_until, until);
+	return until;
+}
+
 /**
  * vhost_iommu_host_attach - Attach a device and its group to a page table
  * @viommu: The device
  * @device: VFIO device
  * @pt_id: ID of an HWPT, or of an IOAS that iommufd makes one for
+ * @wait: Wait here while the device is reset, for up to 100 ms. If not, the caller
+ *        tries again.
  *
- * Replaces what is attached, in one step. While the device is reset, this is
- * tried again for up to 100 ms.
+ * Replaces what is attached, in one step.
  *
- * Return: 0 or the errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT. After an error the
- * device may be attached to the old page table or to none.
+ * Return: 0; -EAGAIN, without @wait, if the device is being reset, which is not for
+ * ever: nothing was changed; or the errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT. After
+ * an error but -EAGAIN the device may be attached to the old page table or to none.
  */
 int vhost_iommu_host_attach(struct vhost_iommu *viommu, struct file *device,
-			    u32 pt_id)
+			    u32 pt_id, bool wait)
 {
-	unsigned long timeout;
+	struct vhost_iommu_host *host = &viommu->host;
+	unsigned int ms;
 	u32 id;
 	int rc;
 
-	timeout = jiffies + msecs_to_jiffies(VHOST_IOMMU_ATTACH_TIMEOUT_MS);
+	ms = wait ? VHOST_IOMMU_WAIT_MS : VHOST_IOMMU_ATTACH_TIMEOUT_MS;
+	if (wait)
+		host->busy_until = 0;
 	for (;;) {
 		id = pt_id;
 		rc = vhost_iommu_host_attach_once(viommu, device, &id);
-		if (rc != -EBUSY || time_after(jiffies, timeout) ||
-		    fatal_signal_pending(current))
+		if (!vhost_iommu_host_is_busy(host, rc, ms))
+			break;
+		if (!wait)
+			return -EAGAIN;
+		if (READ_ONCE(viommu->wanted) || fatal_signal_pending(current))
 			break;
 		fsleep(USEC_PER_MSEC);
 	}
+	WRITE_ONCE(host->busy_until, 0);
 	if (rc)
-		viommu->host.errors++;
+		host->errors++;
+	return rc;
+}
+
+static int vhost_iommu_host_try_detach(struct file *device, void __user *at)
+{
+	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
+
+	if (copy_to_user(at, &cmd, sizeof(cmd)))
+		return -EFAULT;
+	return device->f_op->unlocked_ioctl(device,
+					    VFIO_DEVICE_DETACH_IOMMUFD_PT,
+					    (unsigned long)at);
+}
+
+/* The scratch area is not there any more: use memory of our own */
+static int vhost_iommu_host_detach_anyhow(struct file *device)
+{
+	unsigned long at;
+	int rc;
+
+	at = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	if (IS_ERR_VALUE(at))
+		return at;
+	rc = vhost_iommu_host_try_detach(device, (void __user *)at);
+	vm_munmap(at, PAGE_SIZE);
 	return rc;
 }
 
@@ -307,15 +366,44 @@ int vhost_iommu_host_attach(struct vhost_iommu *viommu, struct file *device,
  * @device: VFIO device
  *
  * All DMA of the device is blocked afterwards, if no other device of its group
- * is attached.
+ * is attached. This is the last resort, so it needs neither the scratch area nor
+ * the consent of a security module. If it fails all the same,
+ * &vhost_iommu_host.lost is set: the guest must not be told that anything is out
+ * of the device's reach.
  */
 void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device)
 {
-	struct vfio_device_detach_iommufd_pt cmd = { .argsz = sizeof(cmd) };
+	int rc;
 
-	if (vhost_iommu_host_cmd(viommu, device, VFIO_DEVICE_DETACH_IOMMUFD_PT,
-				 &cmd, sizeof(cmd)))
+	lockdep_assert_held(&viommu->lock);
+
+	rc = vhost_iommu_host_try_detach(device, viommu->host.scratch);
+	if (rc) {
 		viommu->host.errors++;
+		rc = vhost_iommu_host_detach_anyhow(device);
+	}
+	if (rc)
+		viommu->host.lost = true;
+	trace_vhost_iommu_host_cmd(viommu, VFIO_DEVICE_DETACH_IOMMUFD_PT, rc);
+}
+
+/**
+ * vhost_iommu_host_is_ready - Tell whether commands would fault nothing in
+ * @viommu: The device
+ *
+ * Context: With page faults disabled.
+ * Return: true if there is no iommufd, or the scratch area is there.
+ */
+bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu)
+{
+	u8 __user *first = viommu->host.scratch;
+	u8 __user *last = first + VHOST_IOMMU_SCRATCH_SIZE - 1;
+
+	lockdep_assert_held(&viommu->lock);
+
+	/* It lies in two pages at most */
+	return !viommu->host.iommufd ||
+	       (!put_user(0, first) && !put_user(0, last));
 }
 
 /*
@@ -556,6 +644,40 @@ int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 	return rc;
 }
 
+/* The HWPT that blocks a group. The empty IOAS lives as long as there is one */
+static int vhost_iommu_host_block(struct vhost_iommu *viommu, u32 dev_id,
+				  u32 *hwpt)
+{
+	struct vhost_iommu_host *host = &viommu->host;
+	int rc = 0;
+
+	if (!host->blocked_users)
+		rc = vhost_iommu_host_ioas_alloc(viommu, &host->blocked_ioas);
+	if (rc)
+		return rc;
+	rc = vhost_iommu_host_hwpt_alloc(viommu, dev_id, host->blocked_ioas,
+					 NULL, NULL, hwpt);
+	if (!rc)
+		host->blocked_users++;
+	else if (!host->blocked_users)
+		vhost_iommu_host_destroy(viommu, host->blocked_ioas);
+	return rc;
+}
+
+/**
+ * vhost_iommu_host_unblock - Destroy what blocked a group
+ * @viommu: The device
+ * @nest: vIOMMU of the group, or NULL
+ * @hwpt: From vhost_iommu_host_attach_first(); nothing is attached to it
+ */
+void vhost_iommu_host_unblock(struct vhost_iommu *viommu,
+			      const struct vhost_iommu_nest *nest, u32 hwpt)
+{
+	vhost_iommu_host_destroy(viommu, hwpt);
+	if (!nest && !--viommu->host.blocked_users)
+		vhost_iommu_host_destroy(viommu, viommu->host.blocked_ioas);
+}
+
 /**
  * vhost_iommu_host_attach_first - Block the first device of a group
  * @viommu: The device
@@ -582,19 +704,17 @@ int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
 		rc = vhost_iommu_host_table_alloc(viommu, nest, dev_id,
 						  &nest->format->blocked, &id);
 	else
-		rc = vhost_iommu_host_hwpt_alloc(viommu, dev_id,
-						 viommu->host.blocked_ioas,
-						 NULL, NULL, &id);
+		rc = vhost_iommu_host_block(viommu, dev_id, &id);
 	/* There is no such vIOMMU, or it is one of another physical IOMMU */
 	if (nest && (rc == -ENOENT || rc == -EINVAL || rc == -EOPNOTSUPP))
 		return -EINVAL;
 	if (rc)
 		return vhost_iommu_host_errno(viommu, rc);
 
-	rc = vhost_iommu_host_attach(viommu, device, id);
+	rc = vhost_iommu_host_attach(viommu, device, id, true);
 	if (rc) {
 		vhost_iommu_host_detach(viommu, device);
-		vhost_iommu_host_destroy(viommu, id);
+		vhost_iommu_host_unblock(viommu, nest, id);
 		return rc == -ENOENT ? -EXDEV :
 				       vhost_iommu_host_errno(viommu, rc);
 	}
@@ -602,6 +722,9 @@ int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
 	rc = vhost_iommu_host_try_destroy(viommu, id);
 	if (rc != -EBUSY) {
 		vhost_iommu_host_detach(viommu, device);
+		if (!nest && !--viommu->host.blocked_users)
+			vhost_iommu_host_destroy(viommu,
+						 viommu->host.blocked_ioas);
 		return rc ? vhost_iommu_host_errno(viommu, rc) : -EXDEV;
 	}
 	*hwpt = id;
@@ -629,58 +752,61 @@ static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,
 				       sizeof(cmd));
 }
 
+/* See what a piece takes, and make those of later mappings larger or smaller */
+static void vhost_iommu_host_measure(struct vhost_iommu_host *host, u8 shift,
+				     u64 ns)
+{
+	if (shift != host->piece_shift)
+		return;
+	if (ns < VHOST_IOMMU_COPY_SHORT_NS)
+		host->piece_shift = min(shift + 1, VHOST_IOMMU_PIECE_SHIFT_MAX);
+	else if (ns > VHOST_IOMMU_COPY_LONG_NS)
+		host->piece_shift = max(shift - 1, VHOST_IOMMU_PIECE_SHIFT_MIN);
+}
+
 /**
  * vhost_iommu_host_map - Let devices reach guest RAM
  * @viommu: The device
  * @ioas: IOAS of a domain
  * @map: The mapping, not an MMIO one, with at least one permission
+ * @start: First IOVA of the piece of it that is mapped
+ * @last: Last IOVA, in the same piece
  *
  * Return: 0; -ENOENT if some of it is not guest RAM; -EINVAL if the IOMMU can't
- * map the IOVA; -EPERM for write access to read-only memory; -ESTALE if some of
- * it may be mapped and could not be removed; or another errno. After any error
- * but -ESTALE nothing of it is mapped.
+ * map the IOVA; -EPERM for write access to read-only memory; -ESTALE if it may be
+ * mapped and could not be removed; or another errno. After any error but -ESTALE
+ * nothing of the piece is mapped.
  */
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
-			 const struct vhost_iommu_map *map)
+			 const struct vhost_iommu_map *map, u64 start, u64 last)
 {
-	u64 at = map->start, piece;
+	bool whole = last - start == BIT_ULL(map->shift) - 1;
+	u64 begin = whole ? local_clock() : 0;
 	int rc, rc2;
 
-	do {
-		/* One less than the length: the range may be all of 64 bits */
-		piece = min(map->last - at, VHOST_IOMMU_COPY_MAX - 1 -
-			    (at & (VHOST_IOMMU_COPY_MAX - 1)));
-		if (at != map->start && fatal_signal_pending(current))
-			rc = -EINTR;
-		else
-			rc = vhost_iommu_host_copy(viommu, ioas, at, map->phys +
-						   (at - map->start), piece + 1,
-						   map->flags);
-		if (rc)
-			break;
-		at += piece;
-		cond_resched();
-	} while (at++ != map->last);
-
+	rc = vhost_iommu_host_copy(viommu, ioas, start,
+				   map->phys + (start - map->start),
+				   last - start + 1, map->flags);
+	if (!rc && whole)
+		vhost_iommu_host_measure(&viommu->host, map->shift,
+					 local_clock() - begin);
 	switch (rc) {
 	case 0:
-		return 0;
 	case -ENOENT:
 	case -EINVAL:
 	case -EPERM:
 	case -ENOMEM:
-		break;
+		return rc;
 	case -EFAULT:
-		/* The one error that can leave this piece in place */
-		at += piece + 1;
+		/* The one error that can leave it in place */
+		rc2 = vhost_iommu_host_unmap(viommu, ioas, start, last);
+		if (rc2 && rc2 != -ENOENT)
+			rc = -ESTALE;
 		fallthrough;
 	default:
 		viommu->host.errors++;
-	}
-	if (at == map->start)
 		return rc;
-	rc2 = vhost_iommu_host_unmap(viommu, ioas, map->start, at - 1);
-	return rc2 && rc2 != -ENOENT ? -ESTALE : rc;
+	}
 }
 
 /**

@@ -532,6 +532,42 @@ static void tree_model(struct kunit *test)
 	}
 }
 
+static void tree_pieces(struct kunit *test)
+{
+	struct vhost_iommu_map map = { .start = 0x1000, .shift = 21 };
+
+	KUNIT_EXPECT_EQ(test, 0x1fffff,
+			vhost_iommu_map_piece(&map, 0x1000, SZ_4M));
+	KUNIT_EXPECT_EQ(test, 0x3fffff,
+			vhost_iommu_map_piece(&map, SZ_2M, SZ_4M));
+	KUNIT_EXPECT_EQ(test, SZ_2M,
+			vhost_iommu_map_piece(&map, SZ_2M, SZ_2M));
+	KUNIT_EXPECT_EQ(test, U64_MAX,
+			vhost_iommu_map_piece(&map, U64_MAX - 1, U64_MAX));
+}
+
+/* A mapping that is made, or unmade, piece by piece */
+static void tree_resize(struct kunit *test)
+{
+	struct vhost_iommu_map_tree tree;
+	struct vhost_iommu_map *map;
+
+	vhost_iommu_map_tree_init(&tree);
+	KUNIT_ASSERT_EQ(test, 0, tree_add(test, &tree, 0x1000, 0x4fff));
+	KUNIT_ASSERT_EQ(test, 0, tree_add(test, &tree, 0x8000, 0x8fff));
+	map = vhost_iommu_map_first(&tree, 0x1000, 0x1000);
+	vhost_iommu_map_resize(&tree, map, 0x1000, 0x7fff);
+	KUNIT_EXPECT_EQ(test, tree.bytes, 0x8000);
+	KUNIT_EXPECT_EQ(test, map->phys, 0x1000 + SZ_1G);
+	KUNIT_EXPECT_EQ(test, -EEXIST, tree_add(test, &tree, 0x7000, 0x7fff));
+	vhost_iommu_map_resize(&tree, map, 0x3000, 0x3fff);
+	KUNIT_EXPECT_EQ(test, tree.bytes, 0x2000);
+	KUNIT_EXPECT_EQ(test, map->phys, 0x3000 + SZ_1G);
+	KUNIT_EXPECT_EQ(test, tree.count, 2);
+	KUNIT_EXPECT_PTR_EQ(test, vhost_iommu_map_first(&tree, 0, ~0ULL), map);
+	KUNIT_EXPECT_EQ(test, 0, tree_add(test, &tree, 0x1000, 0x2fff));
+}
+
 static void tables_count(struct kunit *test)
 {
 	struct vhost_iommu_tables tables;
@@ -610,6 +646,8 @@ static struct kunit_case vhost_iommu_map_cases[] = {
 	KUNIT_CASE(tree_examples),
 	KUNIT_CASE(tree_overlap),
 	KUNIT_CASE(tree_model),
+	KUNIT_CASE(tree_pieces),
+	KUNIT_CASE(tree_resize),
 	KUNIT_CASE(tables_count),
 	KUNIT_CASE(tables_merge),
 	{}

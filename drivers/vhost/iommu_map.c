@@ -119,6 +119,23 @@ void vhost_iommu_map_erase(struct vhost_iommu_map_tree *tree,
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_map_erase);
 
 /**
+ * vhost_iommu_map_resize - Let a mapping begin or end elsewhere
+ * @tree: The tree
+ * @map: A mapping that is in @tree
+ * @start: New first IOVA; what it stands for moves with it
+ * @last: New last IOVA; no other mapping is in the way
+ */
+void vhost_iommu_map_resize(struct vhost_iommu_map_tree *tree,
+			    struct vhost_iommu_map *map, u64 start, u64 last)
+{
+	tree->bytes += (last - start) - (map->last - map->start);
+	map->phys += start - map->start;
+	map->start = start;
+	map->last = last;
+}
+EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_map_resize);
+
+/**
  * vhost_iommu_map_splits - Tell whether removing a range would split a mapping
  * @tree: The tree
  * @start: First IOVA of the range

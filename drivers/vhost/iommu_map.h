@@ -19,6 +19,8 @@
  * @last: Last IOVA
  * @phys: Guest-physical address that @start stands for
  * @flags: VIRTIO_IOMMU_MAP_F_*
+ * @shift: It is mapped and unmapped in pieces, which end where the IOVA is a
+ *         multiple of 1 << @shift
  */
 struct vhost_iommu_map {
 	struct rb_node node;
@@ -26,6 +28,7 @@ struct vhost_iommu_map {
 	u64 last;
 	u64 phys;
 	u32 flags;
+	u8 shift;
 };
 
 /**
@@ -49,12 +52,23 @@ int vhost_iommu_map_insert(struct vhost_iommu_map_tree *tree,
 			   struct vhost_iommu_map *map);
 void vhost_iommu_map_erase(struct vhost_iommu_map_tree *tree,
 			   struct vhost_iommu_map *map);
+void vhost_iommu_map_resize(struct vhost_iommu_map_tree *tree,
+			    struct vhost_iommu_map *map, u64 start, u64 last);
 bool vhost_iommu_map_splits(const struct vhost_iommu_map_tree *tree, u64 start,
 			    u64 last);
 
 static inline u64 vhost_iommu_map_phys_last(const struct vhost_iommu_map *map)
 {
 	return map->phys + (map->last - map->start);
+}
+
+/* Where the piece ends that @at is in, if the mapping reaches as far as @last */
+static inline u64 vhost_iommu_map_piece(const struct vhost_iommu_map *map,
+					u64 at, u64 last)
+{
+	u64 end = at | ((1ULL << map->shift) - 1);
+
+	return end < last ? end : last;
 }
 
 /* With pages of 4 KiB: tables that cover 2 MiB, 1 GiB and 512 GiB */

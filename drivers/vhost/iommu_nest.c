@@ -110,8 +110,9 @@ static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
 	bool lost;
 	int rc;
 
-	guard(mutex)(&viommu->lock);
-
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return false;
 	rc = vhost_iommu_host_read_event(viommu, nest, record, &sequence,
 					 &lost);
 	if (rc <= 0)
@@ -157,26 +158,22 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 				  struct vhost_virtqueue *vq,
 				  struct vhost_iommu_nest *nest)
 {
-	unsigned int out, in;
-	int head, len = 0;
+	unsigned int head, out, in;
+	int rc, len = 0;
 
 	/* Not by a vIOMMU that waits for nothing: another one may wait */
 	vhost_disable_notify(&viommu->dev, vq);
-	head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out, &in,
-				 NULL, NULL);
+	rc = vhost_iommu_chain_get(vq, &head, &out, &in);
 	/* From there on the guest's next buffer brings us back */
-	if (head == vq->num)
+	if (!rc)
 		return vhost_enable_notify(&viommu->dev, vq);
-	if (head < 0) {
-		head = vhost_iommu_bad_chain(viommu, vq);
-		if (head < 0) {
-			viommu->events_dead = true;
-			return false;
-		}
-	} else {
+	if (rc > 0)
 		len = vhost_iommu_write_event(vq, nest, out, in);
-		if (len < 0)
-			vhost_iommu_ring_error(viommu, vq);
+	if (rc < 0 || len < 0)
+		vhost_iommu_ring_error(viommu, vq);
+	if (rc == -EFAULT) {
+		viommu->events_dead = true;
+		return false;
 	}
 	if (vhost_add_used(vq, head, max(len, 0)) < 0) {
 		viommu->events_dead = true;
@@ -208,16 +205,18 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 
 	guard(mutex)(&vq->mutex);
 
-	if (nest->gone || !vhost_vq_get_backend(vq) || viommu->events_dead ||
-	    !vq_meta_prefetch(vq))
+	if (nest->gone || !vhost_vq_get_backend(vq) || viommu->events_dead)
 		return;
 
 	if (nest->pending) {
-		guard(mutex)(&viommu->lock);
+		ACQUIRE(mutex_kill, lock)(&viommu->lock);
+		if (ACQUIRE_ERR(mutex_kill, &lock))
+			return;
 		vhost_iommu_find_endpoint(viommu, nest);
 	}
 	used = vq->last_used_idx;
-	while (more && nr++ < VHOST_IOMMU_EVENT_WEIGHT) {
+	while (more && nr++ < VHOST_IOMMU_EVENT_WEIGHT &&
+	       !READ_ONCE(viommu->wanted)) {
 		if (nest->pending)
 			more = vhost_iommu_put_event(viommu, vq, nest);
 		else
@@ -225,7 +224,8 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 	}
 	if (vq->last_used_idx != used)
 		vhost_signal(&viommu->dev, vq);
-	if (more)
+	/* Who wants the ring looks for events afterwards */
+	if (more && !READ_ONCE(viommu->wanted))
 		vhost_vq_work_queue(vq, &nest->work);
 }
 

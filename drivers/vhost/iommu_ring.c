@@ -7,15 +7,19 @@
  * returned with a used length of 0, and only a ring that can't be read at all
  * stops, after the VMM was told through the error eventfd.
  */
-#include <linux/file.h>
-#include <linux/fs.h>
+#include <linux/delay.h>
+#include <linux/eventfd.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/task_work.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "iommu.h"
@@ -40,11 +44,17 @@
  */
 #define VHOST_IOMMU_WAKE_LATE_NS	(4 * NSEC_PER_MSEC)
 #define VHOST_IOMMU_HOLD_FACTOR		16
+/* Whatever kept it away for longer says nothing of the processors */
+#define VHOST_IOMMU_WAKE_MAX_NS		((u64)NSEC_PER_SEC)
 
 /* Most bytes of a MAP or UNMAP that the thread which kicked carries out */
 #define VHOST_IOMMU_SHORT_MAX		SZ_2M
-/* Most page tables that such a MAP can need: two of each level */
-#define VHOST_IOMMU_SHORT_TABLES	(2 * VHOST_IOMMU_TABLE_LEVELS)
+
+/*
+ * How long a pass of the worker lasts, in ms, if nobody wants the ring before:
+ * events have to be served, too.
+ */
+#define VHOST_IOMMU_PASS_MS		10
 
 /**
  * vhost_iommu_ring_error - Tell the VMM that a ring can't be read or written
@@ -62,33 +72,44 @@ void vhost_iommu_ring_error(struct vhost_iommu *viommu,
 }
 
 /*
- * PROBE, VIRTIO 1.3, section 5.13.6.7: the properties, the rest of the list
- * zeroed. Nothing but zeroes if there is an error.
+ * A thread that kicks can be called back, and the worker be killed, while
+ * somebody else has the lock.
  */
-static int vhost_iommu_reply_probe(struct vhost_iommu *viommu,
-				   const struct vhost_iommu_req *req,
-				   struct iov_iter *to, u8 *status)
+static int vhost_iommu_lock(struct vhost_iommu *viommu,
+			    enum vhost_iommu_server where)
+{
+	if (where == VHOST_IOMMU_KICKER)
+		return mutex_lock_interruptible(&viommu->lock);
+	return mutex_lock_killable(&viommu->lock);
+}
+
+/*
+ * PROBE, VIRTIO 1.3, section 5.13.6.7. The properties are copied, because guest
+ * memory is not written to under the lock.
+ */
+static int vhost_iommu_probe(struct vhost_iommu *viommu,
+			     const struct vhost_iommu_req *req, void **props,
+			     u32 *len)
 {
 	struct vhost_iommu_endpoint *ep;
-	size_t len = 0;
 
 	ep = vhost_iommu_endpoint_find(viommu, req->endpoint);
 	if (!ep)
-		*status = VIRTIO_IOMMU_S_NOENT;
-	else if (ep->probe_len > req->tail)
-		*status = VIRTIO_IOMMU_S_INVAL;
-	else
-		len = ep->probe_len;
-
-	if (copy_to_iter(ep ? ep->probe : NULL, len, to) != len)
-		return -EFAULT;
-	if (iov_iter_zero(req->tail - len, to) != req->tail - len)
-		return -EFAULT;
-	return 0;
+		return VIRTIO_IOMMU_S_NOENT;
+	if (ep->probe_len > req->tail)
+		return VIRTIO_IOMMU_S_INVAL;
+	*props = kvmemdup(ep->probe, ep->probe_len, GFP_KERNEL_ACCOUNT);
+	if (!*props)
+		return VIRTIO_IOMMU_S_NOMEM;
+	*len = ep->probe_len;
+	return VIRTIO_IOMMU_S_OK;
 }
 
-static u8 vhost_iommu_execute(struct vhost_iommu *viommu,
-			      const struct vhost_iommu_req *req)
+/* One piece of a request, see &vhost_iommu.lock; the status, or -EAGAIN */
+static int vhost_iommu_execute(struct vhost_iommu *viommu,
+			       const struct vhost_iommu_req *req,
+			       enum vhost_iommu_server where, void **props,
+			       u32 *len)
 {
 	switch (req->type) {
 	case VIRTIO_IOMMU_T_ATTACH:
@@ -96,143 +117,133 @@ static u8 vhost_iommu_execute(struct vhost_iommu *viommu,
 	case VIRTIO_IOMMU_T_DETACH:
 		return vhost_iommu_detach(viommu, req);
 	case VIRTIO_IOMMU_T_MAP:
-		return vhost_iommu_map(viommu, req);
+		return vhost_iommu_map(viommu, req, where);
 	case VIRTIO_IOMMU_T_UNMAP:
-		return vhost_iommu_unmap(viommu, req);
+		return vhost_iommu_unmap(viommu, req, where);
 	case VIRTIO_IOMMU_T_ATTACH_TABLE:
 		return vhost_iommu_attach_table(viommu, req);
+	case VIRTIO_IOMMU_T_PROBE:
+		return vhost_iommu_probe(viommu, req, props, len);
 	default:
-		/* PROBE is carried out while its reply is written */
 		return VIRTIO_IOMMU_S_OK;
 	}
 }
 
-static int vhost_iommu_reply(struct vhost_iommu *viommu,
-			     const struct vhost_iommu_req *req,
-			     struct iov_iter *to, u8 *status)
+static int vhost_iommu_reply(const struct vhost_iommu_req *req, u8 status,
+			     const void *props, u32 len, struct iov_iter *to)
 {
-	struct virtio_iommu_req_tail tail = {};
-	int rc = 0;
+	struct virtio_iommu_req_tail tail = { .status = status };
 
 	if (req->type == VIRTIO_IOMMU_T_PROBE) {
-		if (*status == VIRTIO_IOMMU_S_OK)
-			rc = vhost_iommu_reply_probe(viommu, req, to, status);
-		else if (iov_iter_zero(req->tail, to) != req->tail)
-			rc = -EFAULT;
+		if (copy_to_iter(props, len, to) != len ||
+		    iov_iter_zero(req->tail - len, to) != req->tail - len)
+			return -EFAULT;
 	}
-	tail.status = *status;
-	if (!rc && copy_to_iter(&tail, sizeof(tail), to) != sizeof(tail))
-		rc = -EFAULT;
-	return rc;
+	return copy_to_iter(&tail, sizeof(tail), to) == sizeof(tail) ? 0 :
+								       -EFAULT;
 }
 
-/* Returns the status that was written, or an errno if there is none */
-static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
-				 struct vhost_virtqueue *vq,
-				 const struct vhost_iommu_req *req, u8 status,
-				 struct iov_iter *to)
+/*
+ * The one place where replies become visible: one index update per batch. A
+ * thread that kicks does not wait for the ring's memory: what it can't publish
+ * is kept for the worker.
+ */
+static int vhost_iommu_publish(struct vhost_iommu *viommu,
+			       struct vhost_virtqueue *vq,
+			       enum vhost_iommu_server where)
 {
-	int rc;
+	u16 used = vq->last_used_idx;
+	bool valid = vq->signalled_used_valid;
 
-	guard(mutex)(&viommu->lock);
-
-	if (status == VIRTIO_IOMMU_S_OK)
-		status = vhost_iommu_execute(viommu, req);
-	rc = vhost_iommu_reply(viommu, req, to, &status);
-	if (rc) {
-		vhost_iommu_ring_error(viommu, vq);
-		return rc;
-	}
-	return status;
-}
-
-/* The one place where replies become visible: one index update per batch */
-static void vhost_iommu_publish(struct vhost_iommu *viommu,
-				struct vhost_virtqueue *vq)
-{
 	if (!viommu->nr_heads)
-		return;
+		return 0;
 	if (vhost_add_used_n(vq, viommu->heads, NULL, viommu->nr_heads) < 0) {
+		if (where == VHOST_IOMMU_KICKER) {
+			vq->last_used_idx = used;
+			vq->signalled_used_valid = valid;
+			return -EFAULT;
+		}
 		viommu->ring_dead = true;
 		vhost_iommu_ring_error(viommu, vq);
 	}
 	viommu->nr_heads = 0;
 	viommu->count.batches++;
 	vhost_signal(&viommu->dev, vq);
+	return 0;
 }
 
 /*
  * The guest can add to a ring while it is read, so that more buffers are taken
  * from it than it has entries. vhost_add_used_n() can't return more than these.
  */
+static bool vhost_iommu_is_full(const struct vhost_iommu *viommu,
+				const struct vhost_virtqueue *vq)
+{
+	return viommu->nr_heads >= min(VHOST_IOMMU_BATCH, vq->num);
+}
+
 static void vhost_iommu_done(struct vhost_iommu *viommu,
 			     struct vhost_virtqueue *vq, unsigned int head,
-			     u32 used)
+			     u32 used, enum vhost_iommu_server where)
 {
 	struct vring_used_elem *elem = &viommu->heads[viommu->nr_heads++];
 
 	elem->id = cpu_to_vhost32(vq, head);
 	elem->len = cpu_to_vhost32(vq, used);
-	if (viommu->nr_heads >= min(VHOST_IOMMU_BATCH, vq->num))
-		vhost_iommu_publish(viommu, vq);
+	if (vhost_iommu_is_full(viommu, vq))
+		vhost_iommu_publish(viommu, vq, where);
+}
+
+/*
+ * Linux' driver takes no notice of what becomes of a MAP, and goes on as if it
+ * were OK: so the VMM is told.
+ */
+static void vhost_iommu_refused(struct vhost_iommu *viommu,
+				struct vhost_virtqueue *vq,
+				const struct vhost_iommu_req *req, int status)
+{
+	trace_vhost_iommu_refused(viommu, req, status);
+	scoped_guard(spinlock, &viommu->refused.lock) {
+		viommu->refused.nr[status]++;
+		viommu->refused.domain = req->domain;
+		viommu->refused.status = status;
+		viommu->refused.start = req->virt_start;
+		viommu->refused.last = req->virt_end;
+		viommu->refused.phys = req->phys_start;
+	}
+	if (vq->error_ctx)
+		eventfd_signal(vq->error_ctx);
 }
 
 /* @rc is a status, or an errno if the buffer is returned as it came */
 static void vhost_iommu_finish(struct vhost_iommu *viommu,
 			       struct vhost_virtqueue *vq, unsigned int head,
 			       const struct vhost_iommu_req *req, int rc,
-			       u64 begin)
+			       u64 begin, enum vhost_iommu_server where)
 {
 	u32 used = 0;
 
+	viommu->count.requests[req->type]++;
+	viommu->count.in_place += where == VHOST_IOMMU_KICKER;
 	if (rc < 0) {
 		viommu->count.no_status++;
 	} else {
 		viommu->count.status[rc]++;
 		used = req->tail + VHOST_IOMMU_TAIL_LEN;
 	}
+	if (req->type == VIRTIO_IOMMU_T_MAP && rc > 0)
+		vhost_iommu_refused(viommu, vq, req, rc);
 	if (begin)
 		trace_vhost_iommu_request(viommu, req, max(rc, -1), used,
 					  ktime_get_ns() - begin);
-	vhost_iommu_done(viommu, vq, head, used);
+	vhost_iommu_done(viommu, vq, head, used, where);
 }
 
-/* Carry out the invalidations that have been put off, and answer them */
-static void vhost_iommu_flush(struct vhost_iommu *viommu,
-			      struct vhost_virtqueue *vq)
-{
-	unsigned int i, nr = viommu->nr_pending;
-
-	if (!nr)
-		return;
-	viommu->nr_pending = 0;
-	scoped_guard(mutex, &viommu->lock)
-		vhost_iommu_invalidate(viommu, viommu->pending, nr);
-
-	for (i = 0; i < nr; i++) {
-		struct vhost_iommu_pending *p = &viommu->pending[i];
-		int rc = p->status;
-		struct iov_iter to;
-
-		iov_iter_init(&to, ITER_DEST, p->tail, p->nr_tail,
-			      VHOST_IOMMU_TAIL_LEN);
-		if (vhost_iommu_reply(viommu, &p->req, &to, &p->status)) {
-			vhost_iommu_ring_error(viommu, vq);
-			rc = -EFAULT;
-		}
-		vhost_iommu_finish(viommu, vq, p->head, &p->req, rc, p->begin);
-	}
-}
-
-/*
- * Put an invalidation off until the run of them ends: those that come behind
- * may share its wait for the hardware. The iovecs of the ring are used again by
- * then.
- */
-static void vhost_iommu_put_off(struct vhost_iommu *viommu,
-				struct vhost_virtqueue *vq, unsigned int head,
-				const struct vhost_iommu_req *req,
-				const struct iovec *in, u64 begin)
+/* Remember a request whose reply is yet to be written */
+static struct vhost_iommu_pending *
+vhost_iommu_pend(struct vhost_iommu *viommu, unsigned int head,
+		 const struct vhost_iommu_req *req, const struct iovec *in,
+		 u64 begin)
 {
 	struct vhost_iommu_pending *p = &viommu->pending[viommu->nr_pending++];
 	size_t left = VHOST_IOMMU_TAIL_LEN;
@@ -251,34 +262,105 @@ static void vhost_iommu_put_off(struct vhost_iommu *viommu,
 		left -= tail->iov_len;
 		p->nr_tail++;
 	}
-	if (viommu->nr_pending == VHOST_IOMMU_BATCH)
-		vhost_iommu_flush(viommu, vq);
+	return p;
 }
 
-/* A MAP that needs page tables may have to rebuild whole domains for them */
-static bool vhost_iommu_has_tables(const struct vhost_iommu *viommu)
+/* A thread that kicks makes no command that would wait for the VMM's memory */
+static bool vhost_iommu_is_ready(struct vhost_iommu *viommu,
+				 enum vhost_iommu_server where)
 {
-	/* Others than this request change them seldom, and all under the lock */
-	u64 used = READ_ONCE(viommu->table_pages);
-	u64 max = READ_ONCE(viommu->max_table_pages);
+	return where != VHOST_IOMMU_KICKER || vhost_iommu_host_is_ready(viommu);
+}
 
-	return used <= max && max - used >= VHOST_IOMMU_SHORT_TABLES;
+/* Write replies of requests that are pending, and have been carried out */
+static int vhost_iommu_answer(struct vhost_iommu *viommu,
+			      struct vhost_virtqueue *vq,
+			      enum vhost_iommu_server where)
+{
+	unsigned int i, nr = viommu->nr_pending;
+	int rc = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct vhost_iommu_pending *p = &viommu->pending[i];
+		int status = p->status;
+		struct iov_iter to;
+
+		iov_iter_init(&to, ITER_DEST, p->tail, p->nr_tail,
+			      VHOST_IOMMU_TAIL_LEN);
+		if (vhost_iommu_reply(&p->req, p->status, NULL, 0, &to)) {
+			if (where == VHOST_IOMMU_KICKER) {
+				rc = -EFAULT;
+				break;
+			}
+			vhost_iommu_ring_error(viommu, vq);
+			status = -EFAULT;
+		}
+		vhost_iommu_finish(viommu, vq, p->head, &p->req, status,
+				   p->begin, where);
+		if (vhost_iommu_is_full(viommu, vq)) {
+			/* Could not be published */
+			i++;
+			rc = -EFAULT;
+			break;
+		}
+	}
+	viommu->nr_pending -= i;
+	memmove(viommu->pending, viommu->pending + i,
+		viommu->nr_pending * sizeof(viommu->pending[0]));
+	viommu->answers = viommu->nr_pending;
+	return rc;
+}
+
+/*
+ * Carry out the invalidations that have been put off, and answer them. After an
+ * error some are still pending: either they have not been carried out, or
+ * &vhost_iommu.answers says that their replies are for the worker to write.
+ */
+static int vhost_iommu_flush(struct vhost_iommu *viommu,
+			     struct vhost_virtqueue *vq,
+			     enum vhost_iommu_server where)
+{
+	int rc;
+
+	if (!viommu->nr_pending)
+		return 0;
+	if (!viommu->answers) {
+		rc = vhost_iommu_lock(viommu, where);
+		if (rc)
+			return rc;
+		if (vhost_iommu_is_ready(viommu, where))
+			vhost_iommu_invalidate(viommu, viommu->pending,
+					       viommu->nr_pending);
+		else
+			rc = -EAGAIN;
+		mutex_unlock(&viommu->lock);
+		if (rc)
+			return rc;
+		viommu->answers = true;
+	}
+	return vhost_iommu_answer(viommu, vq, where);
+}
+
+/* Leave invalidations that could not be carried out to the next pass */
+static void vhost_iommu_retreat(struct vhost_iommu *viommu,
+				struct vhost_virtqueue *vq)
+{
+	if (viommu->answers)
+		return;
+	vhost_iommu_chain_put_back(vq, viommu->nr_pending);
+	viommu->nr_pending = 0;
 }
 
 /*
  * What holds a virtual CPU up for no longer than a few milliseconds, unless the
  * host fails to carry it out.
  */
-static bool vhost_iommu_req_is_short(const struct vhost_iommu *viommu,
-				     const struct vhost_iommu_req *req)
+static bool vhost_iommu_req_is_short(const struct vhost_iommu_req *req)
 {
 	switch (req->type) {
 	case VIRTIO_IOMMU_T_INVALIDATE:
 		return true;
 	case VIRTIO_IOMMU_T_MAP:
-		if (!vhost_iommu_has_tables(viommu))
-			return false;
-		fallthrough;
 	case VIRTIO_IOMMU_T_UNMAP:
 		return req->virt_end - req->virt_start < VHOST_IOMMU_SHORT_MAX;
 	default:
@@ -286,12 +368,126 @@ static bool vhost_iommu_req_is_short(const struct vhost_iommu *viommu,
 	}
 }
 
-/* Returns false, and has done nothing, if it is not for the thread @where */
-static bool vhost_iommu_handle_request(struct vhost_iommu *viommu,
-				       struct vhost_virtqueue *vq,
-				       unsigned int head, unsigned int out,
-				       unsigned int in,
-				       enum vhost_iommu_server where)
+/* vhost takes the worker from the ring before it lets it end */
+static bool vhost_iommu_is_killed(const struct vhost_virtqueue *vq)
+{
+	return !rcu_access_pointer(vq->worker) ||
+	       fatal_signal_pending(current) ||
+	       READ_ONCE(current->signal->flags) & SIGNAL_GROUP_EXIT;
+}
+
+/*
+ * Somebody waits for the ring, or for the thread that serves it, or may by now.
+ * Asked between requests, and between pieces of one.
+ */
+static bool vhost_iommu_is_wanted(const struct vhost_iommu *viommu,
+				  const struct vhost_virtqueue *vq,
+				  enum vhost_iommu_server where)
+{
+	if (READ_ONCE(viommu->wanted) ||
+	    time_after_eq(jiffies, viommu->pass_end))
+		return true;
+	if (where == VHOST_IOMMU_KICKER)
+		return signal_pending(current);
+	return vhost_iommu_is_killed(vq);
+}
+
+/*
+ * Carry out a request, piece by piece. Returns its status; -EAGAIN if it is not
+ * done, and is to be begun again, which goes on where this ended; or another
+ * errno if it must not be answered. What is short, and still takes several pieces,
+ * is not too long for a thread that kicks.
+ */
+static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
+				 struct vhost_virtqueue *vq,
+				 const struct vhost_iommu_req *req,
+				 enum vhost_iommu_server where, void **props,
+				 u32 *len)
+{
+	int rc;
+
+	for (;;) {
+		if (vhost_iommu_lock(viommu, where))
+			return -EAGAIN;
+		rc = -EBUSY;
+		if (vhost_iommu_is_ready(viommu, where))
+			rc = vhost_iommu_execute(viommu, req, where, props,
+						 len);
+		/* The IOMMU may still use what the guest would take as free */
+		if (viommu->host.lost)
+			rc = -ENOTRECOVERABLE;
+		mutex_unlock(&viommu->lock);
+		if (rc == -EBUSY)
+			return -EAGAIN;
+		if (rc != -EAGAIN || vhost_iommu_is_wanted(viommu, vq, where))
+			return rc;
+		if (READ_ONCE(viommu->host.busy_until))
+			fsleep(USEC_PER_MSEC);
+		else
+			cond_resched();
+	}
+}
+
+static int vhost_iommu_handle_decoded(struct vhost_iommu *viommu,
+				      struct vhost_virtqueue *vq,
+				      unsigned int head,
+				      const struct vhost_iommu_req *req,
+				      int rc, const struct iovec *in,
+				      struct iov_iter *to, u64 begin,
+				      enum vhost_iommu_server where)
+{
+	struct vhost_iommu_pending *p;
+	void *props = NULL;
+	u32 len = 0;
+
+	if (req->type == VIRTIO_IOMMU_T_INVALIDATE &&
+	    rc == VIRTIO_IOMMU_S_OK) {
+		/*
+		 * Those that come behind may share its wait for the hardware.
+		 * The ring's iovec is used again by then.
+		 */
+		vhost_iommu_pend(viommu, head, req, in, begin);
+		return viommu->nr_pending < VHOST_IOMMU_BATCH ? 0 :
+		       vhost_iommu_flush(viommu, vq, where) ? -EINTR : 0;
+	}
+	/* In order, and what is to come may rely on what came before */
+	if (vhost_iommu_flush(viommu, vq, where))
+		return -EAGAIN;
+	if (rc == VIRTIO_IOMMU_S_OK) {
+		rc = vhost_iommu_carry_out(viommu, vq, req, where, &props,
+					   &len);
+		if (rc == -EAGAIN)
+			return rc;
+	}
+	if (rc == -ENOTRECOVERABLE) {
+		viommu->ring_dead = true;
+		vhost_iommu_ring_error(viommu, vq);
+		return -EAGAIN;
+	}
+	if (rc >= 0 && vhost_iommu_reply(req, rc, props, len, to)) {
+		if (where == VHOST_IOMMU_KICKER) {
+			p = vhost_iommu_pend(viommu, head, req, in, begin);
+			p->status = rc;
+			viommu->answers = true;
+			return -EINTR;
+		}
+		vhost_iommu_ring_error(viommu, vq);
+		rc = -EFAULT;
+	}
+	kvfree(props);
+	vhost_iommu_finish(viommu, vq, head, req, rc, begin, where);
+	return 0;
+}
+
+/*
+ * Returns 0; -EAGAIN if the request is to be left in the ring; or -EINTR if it
+ * is done with, or pending itself, and no further one is to be taken.
+ */
+static int vhost_iommu_handle_request(struct vhost_iommu *viommu,
+				      struct vhost_virtqueue *vq,
+				      unsigned int head, unsigned int out,
+				      unsigned int in,
+				      enum vhost_iommu_server where)
 {
 	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
 	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
@@ -307,75 +503,34 @@ static bool vhost_iommu_handle_request(struct vhost_iommu *viommu,
 		      iov_length(vq->iov + out, in));
 
 	if (copy_from_iter(buf, len, &from) != len) {
-		vhost_iommu_flush(viommu, vq);
+		if (where == VHOST_IOMMU_KICKER ||
+		    vhost_iommu_flush(viommu, vq, where))
+			return -EAGAIN;
 		vhost_iommu_ring_error(viommu, vq);
-		memset(&req, 0, sizeof(req));
-		vhost_iommu_finish(viommu, vq, head, &req, -EFAULT, begin);
-		return true;
+		viommu->count.no_status++;
+		vhost_iommu_done(viommu, vq, head, 0, where);
+		return 0;
 	}
 	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
 				    iov_iter_count(&to), &req);
 	if (where == VHOST_IOMMU_KICKER && rc == VIRTIO_IOMMU_S_OK &&
-	    !vhost_iommu_req_is_short(viommu, &req))
-		return false;
-	viommu->count.requests[req.type]++;
-	viommu->count.in_place += where == VHOST_IOMMU_KICKER;
-	if (req.type == VIRTIO_IOMMU_T_INVALIDATE &&
-	    rc == VIRTIO_IOMMU_S_OK) {
-		vhost_iommu_put_off(viommu, vq, head, &req, vq->iov + out,
-				    begin);
-		return true;
-	}
-	/* In order, and what is to come may rely on what came before */
-	vhost_iommu_flush(viommu, vq);
-	if (rc >= 0)
-		rc = vhost_iommu_carry_out(viommu, vq, &req, rc, &to);
-	vhost_iommu_finish(viommu, vq, head, &req, rc, begin);
-	return true;
+	    !vhost_iommu_req_is_short(&req))
+		return -EAGAIN;
+	return vhost_iommu_handle_decoded(viommu, vq, head, &req, rc,
+					  vq->iov + out, &to, begin, where);
 }
 
-/**
- * vhost_iommu_bad_chain - Take what vhost_get_vq_desc() could not read
- * @viommu: The device
- * @vq: The ring
- *
- * If it was the chain, it can be returned empty: the guest waits for it. If it
- * was the ring, there is nothing to return.
- *
- * Return: The buffer, or -EFAULT.
- */
-int vhost_iommu_bad_chain(struct vhost_iommu *viommu,
-			  struct vhost_virtqueue *vq)
+static int vhost_iommu_skip_chain(struct vhost_iommu *viommu,
+				  struct vhost_virtqueue *vq,
+				  unsigned int head,
+				  enum vhost_iommu_server where)
 {
-	unsigned int slot = vq->last_avail_idx & (vq->num - 1);
-	__virtio16 ring_head;
-	unsigned int head;
-
+	if (vhost_iommu_flush(viommu, vq, where))
+		return -EAGAIN;
 	vhost_iommu_ring_error(viommu, vq);
-	/* The index was read and is plausible exactly if it was taken over */
-	if (vq->avail_idx == vq->last_avail_idx ||
-	    get_user(ring_head, &vq->avail->ring[slot]))
-		return -EFAULT;
-	head = vhost16_to_cpu(vq, ring_head);
-	if (head >= vq->num)
-		return -EFAULT;
-	vq->last_avail_idx++;
-	return head;
-}
-
-static void vhost_iommu_skip_chain(struct vhost_iommu *viommu,
-				   struct vhost_virtqueue *vq)
-{
-	int head;
-
-	vhost_iommu_flush(viommu, vq);
-	head = vhost_iommu_bad_chain(viommu, vq);
-	if (head < 0) {
-		viommu->ring_dead = true;
-		return;
-	}
 	viommu->count.no_status++;
-	vhost_iommu_done(viommu, vq, head, 0);
+	vhost_iommu_done(viommu, vq, head, 0, where);
+	return 0;
 }
 
 static u64 vhost_iommu_poll_max(const struct vhost_virtqueue *vq)
@@ -424,17 +579,19 @@ static void vhost_iommu_poll_kicked(struct vhost_iommu *viommu,
 		return;
 	now = local_clock();
 	WRITE_ONCE(viommu->kicked_at, 0);
-	late = now - min(kicked, now);
+	late = min(now - min(kicked, now), VHOST_IOMMU_WAKE_MAX_NS);
 	if (where == VHOST_IOMMU_WORKER && late > VHOST_IOMMU_WAKE_LATE_NS)
 		viommu->poll_hold = now + late * VHOST_IOMMU_HOLD_FACTOR;
 	vhost_iommu_poll_adapt(viommu, kicked < viommu->idle_since + max, now);
 }
 
 /* Somebody else has work to do; a lazy scheduler asks only at the next tick */
-static bool vhost_iommu_should_yield(struct vhost_virtqueue *vq)
+static bool vhost_iommu_should_yield(const struct vhost_iommu *viommu,
+				     struct vhost_virtqueue *vq)
 {
 	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY) ||
-	       signal_pending(current) || vhost_vq_has_work(vq);
+	       signal_pending(current) || READ_ONCE(viommu->wanted) ||
+	       vhost_vq_has_work(vq);
 }
 
 static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
@@ -450,7 +607,7 @@ static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
 			vhost_iommu_poll_adapt(viommu, true, now);
 			return true;
 		}
-		if (vhost_iommu_should_yield(vq))
+		if (vhost_iommu_should_yield(viommu, vq))
 			return false;
 		cpu_relax();
 	}
@@ -459,75 +616,121 @@ static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
 
 /*
  * Nothing is in the ring. Publish before waiting for more: the guest may wait
- * for what is done. Returns false when there is nothing to do until the next
- * kick, which is then enabled.
+ * for what is done. Returns 1 if there is more, 0 if there is nothing to do until
+ * the next kick, which is then enabled, or an errno if it can't be published.
  */
-static bool vhost_iommu_ring_wait(struct vhost_iommu *viommu,
-				  struct vhost_virtqueue *vq,
-				  enum vhost_iommu_server where)
+static int vhost_iommu_ring_wait(struct vhost_iommu *viommu,
+				 struct vhost_virtqueue *vq,
+				 enum vhost_iommu_server where)
 {
-	vhost_iommu_flush(viommu, vq);
-	vhost_iommu_publish(viommu, vq);
+	if (vhost_iommu_flush(viommu, vq, where) ||
+	    vhost_iommu_publish(viommu, vq, where))
+		return -EINTR;
 	if (vhost_iommu_poll_max(vq))
 		viommu->idle_since = local_clock();
 	if (where == VHOST_IOMMU_WORKER && vhost_iommu_busy_poll(viommu, vq))
-		return true;
+		return 1;
 	if (!vhost_enable_notify(&viommu->dev, vq))
-		return false;
+		return 0;
 	vhost_disable_notify(&viommu->dev, vq);
-	return true;
+	return 1;
+}
+
+/*
+ * Take a request from the ring and carry it out. Returns 1; 0 if there is
+ * nothing to do until the next kick; or an errno if this pass is to end.
+ */
+static int vhost_iommu_serve_one(struct vhost_iommu *viommu,
+				 struct vhost_virtqueue *vq,
+				 enum vhost_iommu_server where)
+{
+	unsigned int head, out, in;
+	int rc;
+
+	rc = vhost_iommu_chain_get(vq, &head, &out, &in);
+	if (!rc)
+		return vhost_iommu_ring_wait(viommu, vq, where);
+	if (rc == -EFAULT) {
+		if (where == VHOST_IOMMU_WORKER) {
+			viommu->ring_dead = true;
+			vhost_iommu_ring_error(viommu, vq);
+		}
+		return rc;
+	}
+	if (rc == -EBADMSG)
+		rc = vhost_iommu_skip_chain(viommu, vq, head, where);
+	else
+		rc = vhost_iommu_handle_request(viommu, vq, head, out, in,
+						where);
+	if (rc == -EAGAIN)
+		vhost_iommu_chain_put_back(vq, 1);
+	return rc ?: 1;
 }
 
 static void vhost_iommu_serve(struct vhost_iommu *viommu,
 			      struct vhost_virtqueue *vq,
 			      enum vhost_iommu_server where)
 {
-	unsigned int out, in, nr = 0;
-	int head;
+	unsigned int nr = 0;
+	int rc;
 
 	lockdep_assert_held(&vq->mutex);
 
-	if (!vhost_vq_get_backend(vq) || viommu->ring_dead ||
-	    !vq_meta_prefetch(vq))
+	if (!vhost_vq_get_backend(vq) || viommu->ring_dead)
 		return;
 
+	viommu->pass_end = jiffies + msecs_to_jiffies(VHOST_IOMMU_PASS_MS) + 1;
 	viommu->count.wakeups++;
 	vhost_iommu_poll_kicked(viommu, vq, where);
 	vhost_disable_notify(&viommu->dev, vq);
-	do {
-		head = vhost_get_vq_desc(vq, vq->iov, ARRAY_SIZE(vq->iov), &out,
-					 &in, NULL, NULL);
-		if (head == vq->num) {
-			if (!vhost_iommu_ring_wait(viommu, vq, where))
-				break;
-			continue;
-		}
-		if (head < 0) {
-			vhost_iommu_skip_chain(viommu, vq);
-		} else if (!vhost_iommu_handle_request(viommu, vq, head, out,
-						       in, where)) {
-			/* Chains are not used in order: no cursor of them */
-			vhost_discard_vq_desc(vq, 1, 0);
-			vhost_poll_queue(&vq->poll);
-			break;
-		}
-		/* Somebody wants the virtual CPU to leave the kernel */
-		if (where == VHOST_IOMMU_KICKER && signal_pending(current)) {
-			vhost_poll_queue(&vq->poll);
-			break;
-		}
-		nr++;
-	} while (!viommu->ring_dead && !vhost_exceeds_weight(vq, nr, 0));
-	vhost_iommu_flush(viommu, vq);
-	vhost_iommu_publish(viommu, vq);
+	/* What a thread that kicked could not answer comes first */
+	rc = vhost_iommu_publish(viommu, vq, where) ?:
+	     vhost_iommu_flush(viommu, vq, where);
+	while (!rc) {
+		rc = vhost_iommu_serve_one(viommu, vq, where);
+		if (!rc)
+			return;
+		if (rc > 0 && !vhost_iommu_is_full(viommu, vq) &&
+		    !vhost_iommu_is_wanted(viommu, vq, where) &&
+		    ++nr < VHOST_IOMMU_WEIGHT)
+			rc = 0;
+	}
+	/* There has to be room for what the flush answers */
+	if (vhost_iommu_publish(viommu, vq, where) ||
+	    vhost_iommu_flush(viommu, vq, where))
+		vhost_iommu_retreat(viommu, vq);
+	vhost_iommu_publish(viommu, vq, where);
+	if (!viommu->ring_dead)
+		vhost_poll_queue(&vq->poll);
+}
+
+/**
+ * vhost_iommu_ring_settle - Answer what has been carried out
+ * @viommu: The device
+ *
+ * For a stop of the request queue: a thread that kicked may have left that to
+ * the worker. Further requests stay in the ring.
+ *
+ * Context: ioctl of the owner.
+ */
+void vhost_iommu_ring_settle(struct vhost_iommu *viommu)
+{
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
+
+	lockdep_assert_held(&vq->mutex);
+
+	vhost_iommu_publish(viommu, vq, VHOST_IOMMU_WORKER);
+	if (viommu->answers)
+		vhost_iommu_answer(viommu, vq, VHOST_IOMMU_WORKER);
+	vhost_iommu_publish(viommu, vq, VHOST_IOMMU_WORKER);
 }
 
 /**
  * vhost_iommu_handle_kick - Serve the request queue
  * @work: The poll work of the queue
  *
- * Returns to the worker's loop after a bounded number of requests; the rest is
- * handled in another pass.
+ * Returns to the worker's loop after a bounded time; the rest is handled in
+ * another pass.
  *
  * Context: vhost worker, which shares the owner's address space.
  */
@@ -535,16 +738,58 @@ void vhost_iommu_handle_kick(struct vhost_work *work)
 {
 	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
 						  poll.work);
+	struct vhost_iommu *viommu = container_of(vq->dev, struct vhost_iommu,
+						  dev);
 
+	/*
+	 * Orders this after the work was taken from the list: whoever wants the
+	 * ring puts it there again afterwards.
+	 */
+	smp_mb();
+	if (READ_ONCE(viommu->wanted) || vhost_iommu_is_killed(vq))
+		return;
 	guard(mutex)(&vq->mutex);
-	vhost_iommu_serve(container_of(vq->dev, struct vhost_iommu, dev), vq,
-			  VHOST_IOMMU_WORKER);
+	vhost_iommu_serve(viommu, vq, VHOST_IOMMU_WORKER);
 }
 
-/* Returns false if it is left to the worker */
+static bool vhost_iommu_touch(void __user *at, size_t len)
+{
+	size_t step = PAGE_SIZE - offset_in_page(at), i = 0;
+	u8 __user *p = at;
+	u8 byte;
+
+	/* A byte of each page, and the last one */
+	for (;;) {
+		if (get_user(byte, p + i) || put_user(byte, p + i))
+			return false;
+		if (i == len - 1)
+			return true;
+		i = min(i + step, len - 1);
+		step = PAGE_SIZE;
+	}
+}
+
+/*
+ * Replies, and the wish for further kicks, have to get to the guest: nobody but
+ * the device writes to this part of a ring.
+ */
+static bool vhost_iommu_ring_is_ready(struct vhost_virtqueue *vq)
+{
+	return vhost_vq_get_backend(vq) &&
+	       vhost_iommu_touch(vq->used, struct_size(vq->used, ring, vq->num) +
+				 sizeof(__virtio16));
+}
+
+/*
+ * Returns false if it is left to the worker. Page faults are off: a thread that
+ * kicks never waits for memory of the guest or the VMM, which may come late, or
+ * never, and can't be called back while it does.
+ */
 static bool vhost_iommu_serve_in_place(struct vhost_iommu *viommu,
 				       struct vhost_virtqueue *vq)
 {
+	bool ready;
+
 	/* A thread that exits has left its address space */
 	if (vhost_dev_check_owner(&viommu->dev))
 		return false;
@@ -552,8 +797,12 @@ static bool vhost_iommu_serve_in_place(struct vhost_iommu *viommu,
 	ACQUIRE(mutex_intr, lock)(&vq->mutex);
 	if (ACQUIRE_ERR(mutex_intr, &lock))
 		return false;
-	vhost_iommu_serve(viommu, vq, VHOST_IOMMU_KICKER);
-	return true;
+	pagefault_disable();
+	ready = vhost_iommu_ring_is_ready(vq);
+	if (ready)
+		vhost_iommu_serve(viommu, vq, VHOST_IOMMU_KICKER);
+	pagefault_enable();
+	return ready;
 }
 
 static void vhost_iommu_kick_work(struct callback_head *work)
@@ -568,9 +817,11 @@ static void vhost_iommu_kick_work(struct callback_head *work)
 	 * the worker look, who did not adds the work again.
 	 */
 	smp_mb__after_atomic();
-	if (!vhost_iommu_serve_in_place(viommu, vq))
+	if (READ_ONCE(viommu->wanted) ||
+	    !vhost_iommu_serve_in_place(viommu, vq))
 		vhost_poll_queue(&vq->poll);
-	fput(viommu->file);
+	vhost_iommu_put(viommu);
+	module_put(THIS_MODULE);
 }
 
 /*
@@ -588,13 +839,18 @@ static bool vhost_iommu_kick_in_place(struct vhost_iommu *viommu)
 	/* Somebody is about to look at the ring, but may be kept from it */
 	if (test_and_set_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags))
 		return false;
-	/* Until the work has run, the device is not released */
-	if (get_file_active(&viommu->file)) {
-		init_task_work(&viommu->kick_work, vhost_iommu_kick_work);
-		if (!task_work_add(current, &viommu->kick_work, TWA_RESUME))
-			return true;
-		fput(viommu->file);
-	}
+	/*
+	 * The file may be closed before the work has run, which then finds the
+	 * ring stopped; the memory stays until then.
+	 */
+	refcount_inc(&viommu->refs);
+	__module_get(THIS_MODULE);
+	init_task_work(&viommu->kick_work, vhost_iommu_kick_work);
+	if (!task_work_add(current, &viommu->kick_work, TWA_RESUME))
+		return true;
+	/* The file's own reference is there as long as it can be kicked */
+	refcount_dec(&viommu->refs);
+	module_put(THIS_MODULE);
 	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
 	return false;
 }

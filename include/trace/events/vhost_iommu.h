@@ -80,6 +80,35 @@ TRACE_EVENT(vhost_iommu_request,
 		  __entry->latency)
 );
 
+/* A MAP was not carried out; Linux' driver takes no notice of that */
+TRACE_EVENT(vhost_iommu_refused,
+	TP_PROTO(const struct vhost_iommu *viommu,
+		 const struct vhost_iommu_req *req, int status),
+	TP_ARGS(viommu, req, status),
+	TP_STRUCT__entry(
+		__field(const void *, viommu)
+		__field(u32, domain)
+		__field(u64, virt_start)
+		__field(u64, virt_end)
+		__field(u64, phys_start)
+		__field(u32, flags)
+		__field(int, status)
+	),
+	TP_fast_assign(
+		__entry->viommu = viommu;
+		__entry->domain = req->domain;
+		__entry->virt_start = req->virt_start;
+		__entry->virt_end = req->virt_end;
+		__entry->phys_start = req->phys_start;
+		__entry->flags = req->flags;
+		__entry->status = status;
+	),
+	TP_printk("dev=%p domain=%u virt=%#llx-%#llx phys=%#llx flags=%#x status=%s",
+		  __entry->viommu, __entry->domain, __entry->virt_start,
+		  __entry->virt_end, __entry->phys_start, __entry->flags,
+		  show_vhost_iommu_status(__entry->status))
+);
+
 /* An event of the IOMMU was given to the guest */
 TRACE_EVENT(vhost_iommu_event,
 	TP_PROTO(const struct vhost_iommu *viommu, u32 endpoint,

@@ -44,6 +44,8 @@
  *  - ENOSPC: a limit of the device is reached
  *  - ENOMEM: out of memory
  *  - EIO: the IOMMU did not do what was asked for; the endpoint is blocked
+ *  - EINTR: a signal came first. The same call can be made again: it goes on
+ *    where it was interrupted (REMOVE_RAM, ADD_ENDPOINT), or has done nothing
  *  - ENOTTY: no such ioctl
  *
  * The VHOST_* ioctls keep the errno values of <linux/vhost.h>.
@@ -170,10 +172,10 @@ struct vhost_iommu_set_config {
  * @__reserved: Must be 0
  *
  * Hands over the iommufd. The VMM must leave the scratch area mapped and
- * untouched until the device is stopped and the file is closed (a thread that
- * kicked may go on for a moment after a close()): what it writes there, it does
- * to its own guest. Can be made once, before the first endpoint with a device
- * is added; EBUSY afterwards.
+ * untouched until the file is closed: what it writes there, it does to its own
+ * guest. If the area is gone when a device has to be detached, the kernel maps a
+ * page of its own for a moment. Can be made once, before the first endpoint with
+ * a device is added; EBUSY afterwards.
  */
 struct vhost_iommu_set_iommufd {
 	__u32 size;
@@ -360,9 +362,13 @@ struct vhost_iommu_set_doorbell {
  * made from it would otherwise live on. When the call returns, no device
  * reaches the range through a domain. The guest can map it again while it is in
  * the RAM IOAS: the device is best stopped around both. A mapping that lies
- * partly in the range is cut, its remains stay mapped; they may be out of reach
- * for a moment while that happens. @start and @last + 1 have to be aligned to
- * the granule.
+ * partly in the range is cut, its remains stay mapped; those within 64 MiB of the
+ * range may be out of reach for a moment while that happens. @start and @last + 1
+ * have to be aligned to the granule.
+ *
+ * Goes in pieces, and with EINTR when a signal comes between two of them: some
+ * mappings are gone then, and the call is to be made again. It does so as often as
+ * needed; each time something is done.
  */
 struct vhost_iommu_remove_ram {
 	__u32 size;
@@ -381,10 +387,13 @@ struct vhost_iommu_remove_ram {
  *
  * Starts or stops the handling of the rings. Starting needs the rings'
  * addresses (EFAULT) and a configuration (ENXIO); requests that are in the ring
- * already are handled at once, with or without a kick. Stopping waits for
- * the batch in progress and changes nothing else: domains, mappings and
- * attachments stay, so that a virtual machine can be paused. Starting what
- * is running and stopping what is stopped succeeds and does nothing.
+ * already are handled at once, with or without a kick. Stopping waits for what
+ * is in progress, some milliseconds of work whatever the guest has asked for, and
+ * changes nothing else: domains, mappings and attachments stay, so that a virtual
+ * machine can be paused. A request that was not done stays in the ring, and goes on
+ * when the device is started. Starting what is running and stopping what is
+ * stopped succeeds and does nothing. EIO: it is not known what a device reaches,
+ * because not even detaching it worked; VHOST_IOMMU_RESET comes first.
  */
 struct vhost_iommu_set_running {
 	__u32 size;
@@ -402,6 +411,8 @@ struct vhost_iommu_set_running {
  * endpoint is attached, and each is blocked, or in bypass if the
  * configuration says so. An endpoint that was broken is tried again; EIO if
  * one of them could not be brought back (the others are reset all the same).
+ * When a VMM makes this call is its own decision: until then, devices of a driver
+ * that has reset the virtio device go on in the domains that they are in.
  * The rings have no addresses any more. EBUSY while running.
  */
 struct vhost_iommu_reset {
@@ -425,6 +436,12 @@ struct vhost_iommu_reset {
  *                   counts the tables of past mappings too, until the domain
  *                   is rebuilt. As a rule: guest RAM / 2 MiB for each domain
  *                   that maps all of it.
+ *
+ * @max_mappings and @max_table_pages are divided: each endpoint that is a device
+ * has an equal share, and a domain has those of its devices, so that no domain can
+ * use up what another one needs. A domain without devices has the share of one; if
+ * there are no devices at all, @max_mappings is for all domains together. A VMM
+ * raises the limits when it adds a device.
  *
  * EINVAL for a limit above what VHOST_IOMMU_GET_INFO says. A request beyond a
  * limit fails with VIRTIO_IOMMU_S_NOMEM. Lowering a limit below what is in use
@@ -481,7 +498,7 @@ struct vhost_iommu_set_bypass {
  * @out_host_errors: iommufd or VFIO commands that failed unexpectedly
  * @out_domains: Domains at present
  * @out_endpoints: Endpoints at present
- * @out_broken: Endpoints that are out of use until the next reset
+ * @out_broken: Endpoints that are out of use, see VHOST_IOMMU_STATE_BROKEN
  * @__reserved: Is written as 0
  * @out_events: Faults given to the guest
  * @out_events_dropped: Events that no fault was made of: their device is no
@@ -491,10 +508,19 @@ struct vhost_iommu_set_bypass {
  *                    were turned into, without repetitions
  * @out_inv_calls: Arrays that these commands were handed over in
  * @out_in_place: Requests that the thread which kicked has served, of all
+ * @out_refused_maps: MAP requests that were not carried out, by status
+ *                    (VIRTIO_IOMMU_S_*). Linux' driver takes no notice of the
+ *                    status, so for the guest these are lost DMA: the error
+ *                    eventfd of the request queue is signalled for each.
+ * @out_refused_domain: Domain ID of the last one
+ * @out_refused_status: Its status, VIRTIO_IOMMU_S_*; 0 if there was none
+ * @out_refused_start: Its first IOVA
+ * @out_refused_last: Its last IOVA
+ * @out_refused_phys: Its guest-physical address
  *
- * Can be called by anybody who holds the file. The counters are read one by
- * one; they are exact when the device is stopped. The same figures are in
- * /proc/PID/fdinfo/FD.
+ * Can be called by anybody who holds the file, and waits for nobody. The counters
+ * are read one by one; they are exact when the device is stopped. The same figures
+ * are in /proc/PID/fdinfo/FD.
  */
 struct vhost_iommu_stats {
 	__u32 size;
@@ -521,17 +547,26 @@ struct vhost_iommu_stats {
 	__aligned_u64 out_inv_commands;
 	__aligned_u64 out_inv_calls;
 	__aligned_u64 out_in_place;
+	__aligned_u64 out_refused_maps[VHOST_IOMMU_STATS_NR_STATUS];
+	__u32 out_refused_domain;
+	__u32 out_refused_status;
+	__aligned_u64 out_refused_start;
+	__aligned_u64 out_refused_last;
+	__aligned_u64 out_refused_phys;
 };
 
 /**
  * enum vhost_iommu_endpoint_state - where an endpoint's DMA goes
- * @VHOST_IOMMU_STATE_BLOCKED: Outside any domain; reaches nothing
+ * @VHOST_IOMMU_STATE_BLOCKED: Outside any domain, or the members of its group are
+ *                             in different ones; reaches nothing
  * @VHOST_IOMMU_STATE_BYPASS: Outside any domain; reaches guest RAM untranslated
  * @VHOST_IOMMU_STATE_PAGING: In a domain that MAP and UNMAP fill
  * @VHOST_IOMMU_STATE_BYPASS_DOMAIN: In a domain created with
  *                                   VIRTIO_IOMMU_ATTACH_F_BYPASS
- * @VHOST_IOMMU_STATE_BROKEN: The IOMMU refused even the blocked page table;
- *                            reaches nothing until a reset
+ * @VHOST_IOMMU_STATE_BROKEN: The IOMMU refused even the blocked page table, as it
+ *                            may while the device is reset; reaches nothing until
+ *                            the endpoint is attached or detached once more, or the
+ *                            device is reset
  * @VHOST_IOMMU_STATE_TABLE: In a domain of ATTACH_TABLE: translated by tables
  *                           of the guest
  */

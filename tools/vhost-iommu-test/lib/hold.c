@@ -59,6 +59,21 @@ int hold_open(struct hold *h, struct vmm *v, __u64 gpa, __u64 len)
 }
 
 /**
+ * hold_over() - Let memory that is in use be such memory from now on
+ * @h: Is filled
+ * @va: Anonymous memory of the process, whose contents go
+ * @len: Bytes, a multiple of the page size
+ */
+int hold_over(struct hold *h, void *va, __u64 len)
+{
+	int rc;
+
+	*h = (struct hold){ .uffd = -1, .va = va };
+	rc = hold_register(h, len);
+	return rc ? rc : madvise(va, len, MADV_DONTNEED) ? -errno : 0;
+}
+
+/**
  * hold_close() - Let everybody have the memory
  * @h: From hold_open()
  */

@@ -280,6 +280,7 @@ struct hold {
 };
 
 int hold_open(struct hold *h, struct vmm *v, __u64 gpa, __u64 len);
+int hold_over(struct hold *h, void *va, __u64 len);
 void hold_close(struct hold *h);
 int hold_wait(struct hold *h, char **page, unsigned int timeout_ms);
 int hold_give(struct hold *h, char *page, const void *data);

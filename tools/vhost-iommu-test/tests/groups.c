@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Endpoints that share an IOMMU group: they are in one domain, or in none.
+ * Endpoints that share an IOMMU group: they are in one domain, or in none, or they
+ * reach nothing.
  */
 #include "suite.h"
 
@@ -57,15 +58,48 @@ TEST_F(group, members_join_one_domain)
 	EXPECT_ST(NOENT, g_unmap(self->v, 1, 0, PAGE - 1));
 }
 
-TEST_F(group, split_is_refused)
+/* Linux attaches one after the other to a group's new domain, and detaches none */
+TEST_F(group, moves_one_by_one)
 {
-	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
-	EXPECT_ST(OK, g_attach(self->v, 1, EP(1)));
-	EXPECT_ST(UNSUPP, g_attach(self->v, 2, EP(1)));
-	EXPECT_ST(UNSUPP, g_attach_flags(self->v, 2, EP(1),
-					 VIRTIO_IOMMU_ATTACH_F_BYPASS));
-	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(self->v, 1));
-	EXPECT_ST(NOENT, g_unmap(self->v, 2, 0, PAGE - 1));
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	EXPECT_ST(OK, g_attach(v, 1, EP(0)));
+	EXPECT_ST(OK, g_attach(v, 1, EP(1)));
+	EXPECT_ST(OK, g_attach(v, 2, EP(1)));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v, i));
+	/* Both domains are there */
+	EXPECT_ST(OK, g_map(v, 1, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(OK, g_map(v, 2, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(OK, g_attach(v, 2, EP(0)));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, i));
+	EXPECT_ST(NOENT, g_unmap(v, 1, 0, PAGE - 1));
+	/* Back half-way, and there again */
+	EXPECT_ST(OK, g_attach(v, 1, EP(0)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v, 1));
+	EXPECT_ST(OK, g_attach(v, 2, EP(0)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, 1));
+	/* One that leaves lets the other one decide */
+	EXPECT_ST(OK, g_attach(v, 1, EP(0)));
+	EXPECT_ST(OK, g_detach(v, 2, EP(1)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, 1));
+	EXPECT_ST(NOENT, g_unmap(v, 2, 0, PAGE - 1));
+	/* Domains of other kinds */
+	EXPECT_ST(OK, g_attach_flags(v, 3, EP(1),
+				     VIRTIO_IOMMU_ATTACH_F_BYPASS));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v, 0));
+	EXPECT_ST(OK, g_attach_flags(v, 3, EP(0),
+				     VIRTIO_IOMMU_ATTACH_F_BYPASS));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BYPASS_DOMAIN, state(v, 0));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BYPASS_DOMAIN, state(v, 1));
+	/* One that is removed, too */
+	EXPECT_ST(OK, g_attach(v, 1, EP(1)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v, 1));
+	EXPECT_EQ(0, vmm_remove_endpoint(v, EP(0)));
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, 1));
 }
 
 TEST_F(group, alone_in_its_domain_it_may_go)
@@ -163,6 +197,30 @@ static bool moves(struct env *e, unsigned int i, __u8 seed)
 	memset(dst, 0xee, 256);
 	dev_copy(e->dev[i], IOVA, IOVA + PAGE, 256);
 	return filled(dst, seed, 256);
+}
+
+/* Nothing moves as long as they disagree, and then it does by the new domain */
+TEST_F_TIMEOUT(group_dma, moves_one_by_one, 90)
+{
+	struct env *e = &self->e;
+	struct vmm *v = self->v;
+	unsigned int i, to;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_ST(OK, g_attach(v, 1, EP(i)));
+	ASSERT_ST(OK, g_map(v, 1, IOVA, IOVA + 2 * PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_TRUE(moves(e, 0, 1));
+	EXPECT_TRUE(moves(e, 1, 2));
+	for (to = 2; to < 6; to++) {
+		ASSERT_ST(OK, g_attach(v, to, EP(to & 1)));
+		ASSERT_ST(OK, g_map(v, to, IOVA, IOVA + 2 * PAGE - 1, RAM_GPA,
+				    MAP_RW));
+		EXPECT_FALSE(moves(e, 0, 3));
+		EXPECT_FALSE(moves(e, 1, 4));
+		ASSERT_ST(OK, g_attach(v, to, EP(!(to & 1))));
+		EXPECT_TRUE(moves(e, 0, 5));
+		EXPECT_TRUE(moves(e, 1, 6));
+	}
 }
 
 TEST_F_TIMEOUT(group_dma, follows_the_group, 90)

@@ -161,8 +161,11 @@ TEST_F(hosterr, move_fails)
 	}
 }
 
-/* Not even blocking works: detached, and out of use until a reset */
-TEST_F(hosterr, broken_until_reset)
+/*
+ * Not even blocking works, as while a device is reset: detached, and out of use
+ * until it is attached again
+ */
+TEST_F(hosterr, broken_until_attach)
 {
 	struct vmm *v = self->v;
 
@@ -175,11 +178,24 @@ TEST_F(hosterr, broken_until_reset)
 	EXPECT_EQ(1, stats(v).out_broken);
 	EXPECT_FALSE(reaches(self->d));
 	EXPECT_ST(DEVERR, g_attach(v, DOM, EP(0)));
-	ASSERT_EQ(0, disarm(self->d, ATTACH));
-	EXPECT_ST(DEVERR, g_attach(v, DOM, EP(0)));
-	EXPECT_FALSE(reaches(self->d));
 	/* The other endpoint does not suffer */
-	EXPECT_ST(OK, g_attach(v, DOM, EP(1)));
+	EXPECT_ST(OK, g_attach(v, DOM + 1, EP(1)));
+	EXPECT_ST(OK, map_one(v, DOM + 1));
+	EXPECT_TRUE(reaches(self->e.dev[1]));
+	EXPECT_ST(OK, g_detach(v, DOM + 1, EP(1)));
+	ASSERT_EQ(0, disarm(self->d, ATTACH));
+	EXPECT_FALSE(reaches(self->d));
+	EXPECT_ST(OK, g_attach(v, DOM, EP(0)));
+	EXPECT_EQ(0, stats(v).out_broken);
+	EXPECT_FALSE(reaches(self->d));
+	EXPECT_ST(OK, map_one(v, DOM));
+	EXPECT_TRUE(reaches(self->d));
+
+	/* A reset of the virtio device does it as well */
+	ASSERT_EQ(0, mock_inject(self->d, ATTACH, 0, FOREVER, EIO, 0));
+	EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
+	EXPECT_EQ(1, stats(v).out_broken);
+	ASSERT_EQ(0, disarm(self->d, ATTACH));
 	ASSERT_EQ(0, vmm_set_running(v, false));
 	EXPECT_EQ(0, vmm_reset(v));
 	EXPECT_EQ(0, stats(v).out_broken);

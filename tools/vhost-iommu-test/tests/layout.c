@@ -99,7 +99,7 @@ SIZE(set_bypass, 16);
 AT(set_bypass, bypass, 8);
 AT(set_bypass, __reserved, 9);
 
-SIZE(stats, 408);
+SIZE(stats, 568);
 AT(stats, out_requests, 8);
 AT(stats, out_status, 136);
 AT(stats, out_no_status, 264);
@@ -122,6 +122,12 @@ AT(stats, out_events_lost, 376);
 AT(stats, out_inv_commands, 384);
 AT(stats, out_inv_calls, 392);
 AT(stats, out_in_place, 400);
+AT(stats, out_refused_maps, 408);
+AT(stats, out_refused_domain, 536);
+AT(stats, out_refused_status, 540);
+AT(stats, out_refused_start, 544);
+AT(stats, out_refused_last, 552);
+AT(stats, out_refused_phys, 560);
 
 SIZE(get_endpoint, 40);
 AT(get_endpoint, endpoint, 8);

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "suite.h"
@@ -561,6 +563,61 @@ TEST_F(life, scratch_goes_away)
 }
 
 /* The module can't be taken away while it is in use */
+/* What was unmapped is out of reach, whatever became of the scratch area */
+TEST_F(life, scratch_goes_away_at_unmap)
+{
+	struct vmm *v = self->v;
+	struct dma_dev *d = self->e.dev[0];
+	char *dst = ram_va(v, RAM_GPA + PAGE);
+
+	if (!v->scratch) {
+		ksft_print_msg("without devices there is no scratch area\n");
+		return;
+	}
+	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+	ASSERT_ST(OK, g_map(v, DOM, IOVA, IOVA + 2 * PAGE - 1, RAM_GPA,
+			    MAP_RW));
+	fill(ram_va(v, RAM_GPA), 0x31, 256);
+	ASSERT_EQ(0, dev_copy(d, IOVA, IOVA + PAGE, 256));
+	ASSERT_TRUE(filled(dst, 0x31, 256));
+	munmap(v->scratch, v->scratch_len);
+	v->scratch = NULL;
+	EXPECT_ST(DEVERR, g_unmap(v, DOM, IOVA, IOVA + 2 * PAGE - 1));
+	EXPECT_EQ(VHOST_IOMMU_STATE_BROKEN, vmm_ep_state(v, EP(0)));
+	memset(dst, 0xee, 256);
+	dev_copy(d, IOVA, IOVA + PAGE, 256);
+	EXPECT_TRUE(all_bytes(dst, 0xee, 256));
+}
+
+/* Not even memory of its own: then the guest is not told that it was unmapped */
+TEST_F(life, nothing_helps_at_unmap)
+{
+	struct rlimit all, none = { 0, RLIM_INFINITY };
+	struct vmm *v = self->v;
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+
+	if (!v->scratch) {
+		ksft_print_msg("without devices there is no scratch area\n");
+		return;
+	}
+	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+	ASSERT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	munmap(v->scratch, v->scratch_len);
+	v->scratch = NULL;
+	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &all));
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &none));
+	eventfd_take(q->err);
+	g_batch_add(v, BATCH_UNMAP, DOM, IOVA, PAGE, 0);
+	vq_publish(q);
+	vq_kick(q);
+	EXPECT_TRUE(eventfd_wait(q->err, 5000));
+	EXPECT_EQ(-ETIMEDOUT, vq_wait(q, 1, 200));
+	ASSERT_EQ(0, vmm_set_running(v, false));
+	EXPECT_EQ(-EIO, vmm_set_running(v, true));
+	EXPECT_EQ(-EIO, vmm_reset(v));
+	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &all));
+}
+
 TEST_F(life, module_unload)
 {
 	char text[64];

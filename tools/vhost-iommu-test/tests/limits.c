@@ -2,6 +2,9 @@
 /*
  * What a guest can make the host spend: limits, page tables, large maps.
  */
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "suite.h"
 
 #define DOM	1
@@ -70,6 +73,14 @@ TEST_F(limit, mappings)
 	struct vmm *v = self->v;
 	unsigned int i;
 
+	/* Two devices in one domain have the shares of both */
+	ASSERT_ST(OK, g_attach(v, DOM, EP(1)));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 10, 0));
+	for (i = 0; i < 11; i++)
+		EXPECT_ST(i < 10 ? OK : NOMEM,
+			  g_map(v, DOM, IOVA + i * PAGE,
+				IOVA + (i + 1) * PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
 	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(1)));
 	ASSERT_EQ(0, vmm_set_limits(v, 0, 10, 0));
 	for (i = 0; i < 10; i++)
@@ -80,8 +91,13 @@ TEST_F(limit, mappings)
 			       RAM_GPA, MAP_RW));
 	EXPECT_EQ(10, stats(v).out_mappings);
 	EXPECT_ST(OK, g_unmap(v, DOM + 1, IOVA + PAGE, IOVA + 2 * PAGE - 1));
-	EXPECT_ST(OK, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
-			    RAM_GPA, MAP_RW));
+	/* What one device does not use is no other's, if there are devices */
+	EXPECT_ST(self->e.kind == DEV_NONE ? OK : NOMEM,
+		  g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			RAM_GPA, MAP_RW));
+	EXPECT_ST(self->e.kind == DEV_NONE ? NOMEM : OK,
+		  g_map(v, DOM + 1, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			RAM_GPA, MAP_RW));
 	ASSERT_EQ(0, vmm_set_limits(v, 0, 5, 0));
 	EXPECT_EQ(10, stats(v).out_mappings);
 	EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
@@ -159,6 +175,9 @@ FIXTURE(limit_dev)
 {
 	struct env e;
 	struct vmm *v;
+	int stop;
+	unsigned int moved;
+	unsigned int lost;
 };
 
 KIND_VARIANTS(limit_dev);
@@ -291,6 +310,97 @@ TEST_F_TIMEOUT(limit_dev, page_tables_of_another_domain, 120)
 	for (i = 0; i < 40; i++) {
 		at = GIB(8) + i * SPAN;
 		ASSERT_ST(OK, g_map(v, DOM + 1, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+	}
+}
+
+/* Continuous DMA while another domain uses up what it may */
+static void *keeps_moving(void *arg)
+{
+	FIXTURE_DATA(limit_dev) *self = arg;
+	__u8 *src = ram_va(self->v, RAM_GPA);
+	__u8 *dst = ram_va(self->v, RAM_GPA + PAGE);
+	__u8 seed = 0;
+
+	while (!LOAD(&self->stop)) {
+		fill(src, ++seed, 256);
+		dev_copy(self->e.dev[1], IOVA, IOVA + PAGE, 256);
+		if (!filled(dst, seed, 256))
+			self->lost++;
+		STORE(&self->moved, self->moved + 1);
+	}
+	return NULL;
+}
+
+/*
+ * A guest's process that has a device of its own fills all the page tables it can
+ * have, and makes its domain be rebuilt all the time: no DMA of another domain is
+ * lost by that, and no MAP.
+ */
+TEST_F_TIMEOUT(limit_dev, rebuild_leaves_others_alone, 240)
+{
+	struct vmm *v = self->v;
+	unsigned int i, refused = 0;
+	struct vhost_iommu_mock_ctl was, is;
+	pthread_t thread;
+	__u64 at, before;
+	char *said;
+
+	/* A second device, in a domain of its own */
+	env_down(&self->e);
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_up(&self->e, 2));
+	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(1)));
+	ASSERT_ST(OK, g_map(v, DOM + 1, IOVA, IOVA + 2 * PAGE - 1, RAM_GPA,
+			    MAP_RW));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 0, 128));
+	/* There is something that a rebuild of it could free */
+	for (i = 0; i < 20; i++) {
+		at = GIB(8) + i * SPAN;
+		ASSERT_ST(OK, g_map(v, DOM + 1, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+		ASSERT_ST(OK, g_unmap(v, DOM + 1, at, at + PAGE - 1));
+	}
+	before = stats(v).out_rebuilds;
+	trace_mark(&self->e.trace);
+	if (self->e.kind == DEV_MOCK)
+		ASSERT_EQ(0, mock_ctl(self->e.dev[1], &was));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, keeps_moving, self));
+	for (i = 0; i < 300 || (i < 9000 && LOAD(&self->moved) < 12); i++) {
+		at = GIB(16) + i * SPAN;
+		if (g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW)) {
+			refused++;
+			/* Give back some of it, and try others */
+			at -= 40 * SPAN;
+			EXPECT_ST(OK, g_unmap(v, DOM, at, at + 40 * SPAN - 1));
+		}
+	}
+	STORE(&self->stop, 1);
+	pthread_join(thread, NULL);
+	EXPECT_GT(refused, 0);
+	EXPECT_GT(stats(v).out_rebuilds, before);
+	EXPECT_GT(self->moved, 10);
+	EXPECT_EQ(0, self->lost)
+		TH_LOG("%u of %u transfers are lost", self->lost, self->moved);
+	said = trace_since(&self->e.trace);
+	EXPECT_FALSE(said && strstr(said, "C_BAD_CD"));
+	free(said);
+	if (self->e.kind == DEV_MOCK) {
+		/* A mock loses no DMA when it is attached to something else */
+		ASSERT_EQ(0, mock_ctl(self->e.dev[1], &is));
+		EXPECT_EQ(was.attach_domain, is.attach_domain);
+	}
+	/* It has its own share still, when the other one has used up its */
+	for (i = 0; i < 300; i++) {
+		at = GIB(64) + i * SPAN;
+		if (g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW))
+			break;
+	}
+	EXPECT_LT(i, 300);
+	for (i = 0; i < 20; i++) {
+		at = GIB(32) + i * SPAN;
+		EXPECT_ST(OK, g_map(v, DOM + 1, at, at + PAGE - 1, RAM_GPA,
 				    MAP_RW));
 	}
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "suite.h"
 #include "table.h"
@@ -186,8 +187,8 @@ static bool is_done(struct kicker *k, unsigned int ms)
 	return LOAD(&k->done);
 }
 
-/* A thread that kicks can be called back while another one serves the ring */
-TEST_F(meanwhile, kicker_is_wanted)
+/* A request, and its reply's place, in memory that is waited for */
+static int add_held(SELF, bool request)
 {
 	struct virtio_iommu_req_unmap req = {
 		.head.type = VIRTIO_IOMMU_T_UNMAP,
@@ -196,35 +197,241 @@ TEST_F(meanwhile, kicker_is_wanted)
 	};
 	struct seg s[] = {
 		{ HOLD_GPA, offsetof(struct virtio_iommu_req_unmap, tail) },
-		{ .len = 4, .write = true },
+		{ HOLD_GPA + PAGE, .len = 4, .write = true },
 	};
+	void *other;
+
+	if (request) {
+		memcpy(self->page, &req, sizeof(req));
+		other = req_buf(self->v, 4, &s[1].gpa);
+	} else {
+		other = req_buf(self->v, sizeof(req), &s[0].gpa);
+		memcpy(other, &req, sizeof(req));
+	}
+	vq_add(self->q, s, 2);
+	vq_publish(self->q);
+	return 0;
+}
+
+static int call_back(pthread_t t, struct kicker *k)
+{
+	sleep_ms(50);
+	pthread_kill(t, SIGUSR1);
+	return is_done(k, SOON) ? 0 : -ETIMEDOUT;
+}
+
+/*
+ * A thread that kicks waits for no memory of the guest's. It may wait for the worker,
+ * which does, and then can be called back.
+ */
+TEST_F(meanwhile, kicker_is_wanted)
+{
 	struct kicker a = { self->q }, b = { self->q };
 	struct sigaction sa = { .sa_handler = ignore };
 	struct vmm *v = self->v;
 	struct vq *q = self->q;
+	unsigned int i;
 	pthread_t ta, tb;
 	char *page;
 
 	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
-	memcpy(self->page, &req, sizeof(req));
-	req_buf(v, 4, &s[1].gpa);
-	vq_add(q, s, 2);
-	vq_publish(q);
+	for (i = 0; i < 2; i++) {
+		a.done = 0;
+		b.done = 0;
+		ASSERT_EQ(0, add_held(self, !i));
+		ASSERT_EQ(0, pthread_create(&ta, NULL, kicks, &a));
+		ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
+		EXPECT_EQ(0, call_back(ta, &a));
+		g_batch_add(v, BATCH_UNMAP, 99, 0, PAGE, 0);
+		vq_publish(q);
+		ASSERT_EQ(0, pthread_create(&tb, NULL, kicks, &b));
+		EXPECT_EQ(0, call_back(tb, &b));
+		EXPECT_EQ(0, vq_wait(q, 0, 0));
+		/* Nothing is lost by that */
+		ASSERT_EQ(0, hold_give(&self->h, page, self->page));
+		EXPECT_EQ(0, vq_wait(q, 2, REQ_TIMEOUT_MS));
+		pthread_join(ta, NULL);
+		pthread_join(tb, NULL);
+		vq_pop(q);
+		vq_pop(q);
+	}
+}
+
+/* The VMM, in the middle of a call that holds the device's state */
+struct vmm_call {
+	struct vmm *v;
+	__u64 probe;
+	int rc;
+	int done;
+};
+
+static void *adds_endpoint(void *arg)
+{
+	struct vmm_call *c = arg;
+	struct vhost_iommu_add_endpoint a = {
+		.size = sizeof(a), .endpoint = EP(7), .device_fd = -1,
+		.probe_len = 64, .probe_addr = c->probe,
+	};
+
+	c->rc = xioctl(c->v->fd, VHOST_IOMMU_ADD_ENDPOINT, &a);
+	STORE(&c->done, 1);
+	return NULL;
+}
+
+/* Whoever reads what is in /proc waits for nobody */
+static int fdinfo_reads(struct vmm *v)
+{
+	struct vhost_iommu_stats s;
+	char path[64], buf[KIB(8)];
+	int status, i;
+	pid_t pid;
+
+	if (vmm_stats(v, &s))
+		return -EIO;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", getpid(), v->fd);
+	pid = fork();
+	if (!pid)
+		_exit(read_file(path, buf, sizeof(buf)) <= 0);
+	for (i = 0; i < SOON; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) && !WEXITSTATUS(status) ?
+				0 : -EPROTO;
+		sleep_ms(1);
+	}
+	kill(pid, SIGKILL);
+	return -ETIMEDOUT;
+}
+
+TEST_F(meanwhile, fdinfo_never_waits)
+{
+	struct vmm_call c = { self->v };
+	struct kicker a = { self->q };
+	pthread_t t;
+	char *page;
+
+	/* A PROBE blob that does not come */
+	c.probe = (__u64)(uintptr_t)self->h.va;
+	ASSERT_EQ(0, pthread_create(&t, NULL, adds_endpoint, &c));
+	ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
+	EXPECT_EQ(0, fdinfo_reads(self->v));
+	ASSERT_EQ(0, hold_give(&self->h, page, self->page));
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, c.rc);
+	ASSERT_EQ(0, hold_take(self->h.va));
+
+	/* A reply that can't be written */
+	ASSERT_EQ(0, add_held(self, false));
+	ASSERT_EQ(0, pthread_create(&t, NULL, kicks, &a));
+	ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
+	EXPECT_EQ(0, fdinfo_reads(self->v));
+	ASSERT_EQ(0, hold_give(&self->h, page, self->page));
+	EXPECT_EQ(0, vq_wait(self->q, 1, REQ_TIMEOUT_MS));
+	pthread_join(t, NULL);
+}
+
+/* The VMM is in the middle of a call when a guest's request is to be served */
+TEST_F(meanwhile, kicker_is_called_back)
+{
+	struct sigaction sa = { .sa_handler = ignore };
+	struct vmm_call c = { self->v };
+	struct kicker a = { self->q };
+	pthread_t t, ta;
+	char *page;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	c.probe = (__u64)(uintptr_t)self->h.va;
+	ASSERT_EQ(0, pthread_create(&t, NULL, adds_endpoint, &c));
+	ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
+	g_batch_add(self->v, BATCH_UNMAP, 99, 0, PAGE, 0);
+	vq_publish(self->q);
+	ASSERT_EQ(0, pthread_create(&ta, NULL, kicks, &a));
+	EXPECT_EQ(0, call_back(ta, &a));
+	EXPECT_FALSE(LOAD(&c.done));
+	ASSERT_EQ(0, hold_give(&self->h, page, self->page));
+	EXPECT_EQ(0, vq_wait(self->q, 1, REQ_TIMEOUT_MS));
+	pthread_join(t, NULL);
+	pthread_join(ta, NULL);
+}
+
+/* The same with a device: the scratch area is what does not come */
+FIXTURE(meanwhile_dev)
+{
+	struct env e;
+	struct vmm *v;
+	struct vq *q;
+	struct hold h;
+};
+
+KIND_VARIANTS(meanwhile_dev);
+KIND_MOCK(meanwhile_dev);
+KIND_EDU(meanwhile_dev);
+
+FIXTURE_SETUP(meanwhile_dev)
+{
+	self->v = &self->e.v;
+	self->q = &self->v->vq[VHOST_IOMMU_VQ_REQUEST];
+	self->h.uffd = -1;
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_open(&self->e, 2, false));
+	ASSERT_EQ(0, vmm_add_endpoint(self->v, EP(0), self->e.dev[0], -1, NULL,
+				      0));
+	ASSERT_EQ(0, vmm_start(self->v));
+	ASSERT_ST(OK, g_attach(self->v, DOM, EP(0)));
+}
+
+FIXTURE_TEARDOWN(meanwhile_dev)
+{
+	hold_close(&self->h);
+	env_down(&self->e);
+}
+
+static void *adds_device(void *arg)
+{
+	FIXTURE_DATA(meanwhile_dev) *self = arg;
+
+	return (void *)(long)vmm_add_endpoint(self->v, EP(1), self->e.dev[1],
+					      -1, NULL, 0);
+}
+
+TEST_F(meanwhile_dev, scratch_is_waited_for)
+{
+	struct sigaction sa = { .sa_handler = ignore };
+	struct kicker a = { self->q };
+	char *page, zeroes[PAGE] = {};
+	struct vmm *v = self->v;
+	pthread_t t, ta;
+	void *rc;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	/* It has a page of its own */
+	ASSERT_EQ(0, hold_over(&self->h, v->scratch, v->scratch_len));
+	ASSERT_EQ(0, pthread_create(&t, NULL, adds_device, self));
+	ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
+	EXPECT_EQ(0, fdinfo_reads(v));
+	g_batch_add(v, BATCH_MAP, DOM, IOVA, PAGE, RAM_GPA);
+	vq_publish(self->q);
+	ASSERT_EQ(0, pthread_create(&ta, NULL, kicks, &a));
+	EXPECT_EQ(0, call_back(ta, &a));
+	ASSERT_EQ(0, hold_give(&self->h, page, zeroes));
+	EXPECT_EQ(0, vq_wait(self->q, 1, REQ_TIMEOUT_MS));
+	pthread_join(t, &rc);
+	EXPECT_EQ(0, (long)rc);
+	pthread_join(ta, NULL);
+	vq_pop(self->q);
+
+	/* A thread that kicks does not begin with it */
+	ASSERT_EQ(0, hold_take(v->scratch));
+	a.done = 0;
+	g_batch_add(v, BATCH_UNMAP, DOM, IOVA, PAGE, 0);
+	vq_publish(self->q);
 	ASSERT_EQ(0, pthread_create(&ta, NULL, kicks, &a));
 	ASSERT_EQ(0, hold_wait(&self->h, &page, SOON));
-	g_batch_add(v, BATCH_UNMAP, 99, 0, PAGE, 0);
-	vq_publish(q);
-	ASSERT_EQ(0, pthread_create(&tb, NULL, kicks, &b));
-	sleep_ms(50);
-	pthread_kill(tb, SIGUSR1);
-	EXPECT_TRUE(is_done(&b, SOON));
-	EXPECT_FALSE(LOAD(&a.done));
-	EXPECT_EQ(0, le16toh(LOAD(&q->used->idx)));
-	/* Nothing is lost by that */
-	ASSERT_EQ(0, hold_give(&self->h, page, self->page));
-	EXPECT_EQ(0, vq_wait(q, 2, REQ_TIMEOUT_MS));
+	EXPECT_EQ(0, call_back(ta, &a));
+	ASSERT_EQ(0, hold_give(&self->h, page, zeroes));
+	EXPECT_EQ(0, vq_wait(self->q, 1, REQ_TIMEOUT_MS));
 	pthread_join(ta, NULL);
-	pthread_join(tb, NULL);
+	vq_pop(self->q);
+	EXPECT_ST(NOENT, g_unmap(v, DOM + 1, 0, PAGE - 1));
 }
 
 FIXTURE(meanwhile_events)

@@ -294,7 +294,10 @@ TEST_F(ring, in_order)
 		EXPECT_EQ(heads[i], vq_pop(q).id);
 }
 
-/* What is in the ring together is published together, 64 at a time */
+/*
+ * What is in the ring together is published together, 126 at a time, or as many as
+ * some milliseconds are enough for
+ */
 TEST_F(ring, batches)
 {
 	struct vhost_iommu_stats a, b;
@@ -310,7 +313,8 @@ TEST_F(ring, batches)
 	EXPECT_EQ(128, b.out_requests[VIRTIO_IOMMU_T_MAP] -
 		       a.out_requests[VIRTIO_IOMMU_T_MAP]);
 	EXPECT_EQ(128, b.out_mappings);
-	EXPECT_EQ(2, b.out_batches - a.out_batches);
+	EXPECT_GE(b.out_batches - a.out_batches, 2);
+	EXPECT_LE(b.out_batches - a.out_batches, 8);
 }
 
 TEST_F(ring, statistics)

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whatever a guest has put into the ring: who wants the device to stop gets it,
+ * in little of the time that the worker, or a thread that kicks, spends on it.
+ * What is left in the ring goes on when the device is started again.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "suite.h"
+
+#define DOM		1
+#define BIG_GPA		GIB(64)
+#define BIG_IOVA	GIB(8)
+#define PIECE		MIB(8)
+/* What the worker may spend after it is wanted, in ms */
+#define PROMPT		100
+
+FIXTURE(stop)
+{
+	struct env e;
+	struct vmm *v;
+	struct vq *q;
+	__u64 size;
+	pid_t worker;
+};
+
+KIND_VARIANTS(stop);
+KIND_MOCK(stop);
+KIND_EDU(stop);
+
+#define SELF	FIXTURE_DATA(stop) *self
+
+FIXTURE_SETUP(stop)
+{
+	self->v = &self->e.v;
+	self->q = &self->v->vq[VHOST_IOMMU_VQ_REQUEST];
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_up(&self->e, 1));
+	ASSERT_ST(OK, g_attach(self->v, DOM, EP(0)));
+	self->worker = vmm_worker_tid();
+	ASSERT_GT(self->worker, 0);
+}
+
+FIXTURE_TEARDOWN(stop)
+{
+	env_down(&self->e);
+}
+
+/* A large guest, whose RAM is one piece of memory over and over again */
+static int big_ram(SELF)
+{
+	struct vmm *v = self->v;
+	__u64 at;
+	int rc = 0;
+
+	self->size = self->e.kind == DEV_MOCK ? MIB(32) : GIB(1);
+	for (at = 0; at < self->size && !rc; at += PIECE)
+		rc = vmm_ioas_map(v, v->ram_ioas, v->ram[0].va, BIG_GPA + at,
+				  PIECE);
+	return rc;
+}
+
+static __u16 used(struct vq *q)
+{
+	return le16toh(LOAD(&q->used->idx)) - q->used_idx;
+}
+
+/* What the worker spends while @call is made, in ms */
+#define SPENT(self, call) ({						\
+	__u64 __t = thread_ns((self)->worker);				\
+									\
+	EXPECT_EQ(0, call);						\
+	__t = (thread_ns((self)->worker) - __t) / 1000000;		\
+	EXPECT_LT(__t, PROMPT)						\
+		TH_LOG("%s: the worker spends %llu ms", #call, __t);	\
+})
+
+static int set_call(struct vmm *v)
+{
+	struct vhost_vring_file f = { .index = VHOST_IOMMU_VQ_REQUEST,
+				      .fd = v->vq[0].call };
+
+	return xioctl(v->fd, VHOST_SET_VRING_CALL, &f);
+}
+
+static int set_err(struct vmm *v)
+{
+	struct vhost_vring_file f = { .index = VHOST_IOMMU_VQ_REQUEST,
+				      .fd = v->vq[0].err };
+
+	return xioctl(v->fd, VHOST_SET_VRING_ERR, &f);
+}
+
+static int set_busyloop(struct vmm *v)
+{
+	struct vhost_vring_state s = { .index = VHOST_IOMMU_VQ_REQUEST,
+				       .num = 0 };
+
+	return xioctl(v->fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &s);
+}
+
+/* Who serves the ring is in the middle of it: everybody else gets through */
+static void everybody(struct __test_metadata *_metadata, SELF, unsigned int n)
+{
+	struct vmm *v = self->v;
+
+	SPENT(self, set_call(v));
+	SPENT(self, set_err(v));
+	SPENT(self, set_busyloop(v));
+	SPENT(self, vmm_set_mem_table(v));
+	SPENT(self, vmm_set_running(v, false));
+	EXPECT_LT(used(self->q), n);
+}
+
+/* What is in the ring is carried out, and answered by what was done */
+static void goes_on(struct __test_metadata *_metadata, SELF, unsigned int n,
+		    unsigned int timeout_ms)
+{
+	struct vhost_iommu_stats s;
+	unsigned int i;
+	int st[256];
+
+	ASSERT_EQ(0, vmm_set_running(self->v, true));
+	ASSERT_EQ(0, vq_wait(self->q, n, timeout_ms));
+	ASSERT_EQ(0, g_batch_status(self->v, n, st));
+	for (i = 0; i < n; i++)
+		EXPECT_ST(OK, st[i]);
+	ASSERT_EQ(0, vmm_stats(self->v, &s));
+	EXPECT_EQ(0, s.out_mappings);
+	EXPECT_EQ(0, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.out_host_errors);
+}
+
+TEST_F_TIMEOUT(stop, prompt_maps, 240)
+{
+	const unsigned int n = self->e.kind == DEV_MOCK ? 8 : 16;
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	ASSERT_EQ(0, big_ram(self));
+	for (i = 0; i < n; i++)
+		g_batch_add(v, i & 1 ? BATCH_UNMAP : BATCH_MAP, DOM, BIG_IOVA,
+			    self->size, BIG_GPA);
+	vq_publish(self->q);
+	vq_kick(self->q);
+	sleep_ms(20);
+	everybody(_metadata, self, n);
+	/* What is half done is undone, or taken up again; never both */
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(0, vmm_set_running(v, true));
+		sleep_ms(15);
+		SPENT(self, vmm_set_running(v, false));
+	}
+	goes_on(_metadata, self, n, 200000);
+}
+
+/* Half a MAP is in the ring when the device is reset */
+TEST_F_TIMEOUT(stop, reset_amid_a_map, 120)
+{
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+
+	ASSERT_EQ(0, big_ram(self));
+	g_batch_add(v, BATCH_MAP, DOM, BIG_IOVA, self->size, BIG_GPA);
+	vq_publish(self->q);
+	vq_kick(self->q);
+	sleep_ms(20);
+	SPENT(self, vmm_set_running(v, false));
+	EXPECT_EQ(0, used(self->q));
+	ASSERT_EQ(0, vmm_reset(v));
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.out_mappings);
+	EXPECT_EQ(0, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.out_table_pages);
+	EXPECT_EQ(0, s.out_host_errors);
+}
+
+/* The guest, or another VMM, puts another request in the place of half a MAP */
+TEST_F_TIMEOUT(stop, another_map_instead, 120)
+{
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+
+	ASSERT_EQ(0, big_ram(self));
+	g_batch_add(v, BATCH_MAP, DOM, BIG_IOVA, self->size, BIG_GPA);
+	vq_publish(self->q);
+	vq_kick(self->q);
+	sleep_ms(20);
+	ASSERT_EQ(0, vmm_set_running(v, false));
+	ASSERT_EQ(0, used(self->q));
+	ASSERT_EQ(0, vmm_set_rings(v, 256));
+	ASSERT_EQ(0, vmm_set_running(v, true));
+	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA, BIG_IOVA + MIB(1) - 1, RAM_GPA,
+			    MAP_RW));
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(1, s.out_mappings);
+	EXPECT_EQ(MIB(1), s.out_mapped_bytes);
+	EXPECT_ST(RANGE, g_unmap(v, DOM, BIG_IOVA, BIG_IOVA + PAGE - 1));
+	EXPECT_ST(OK, g_unmap(v, DOM, BIG_IOVA, BIG_IOVA + self->size - 1));
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.out_host_errors);
+}
+
+/* The last piece of a MAP is not guest RAM: nothing of it is mapped */
+TEST_F_TIMEOUT(stop, end_is_not_ram, 120)
+{
+	struct vhost_iommu_mock_ctl ctl;
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+
+	ASSERT_EQ(0, big_ram(self));
+	EXPECT_ST(INVAL, g_map(v, DOM, BIG_IOVA, BIG_IOVA + self->size +
+			       PAGE - 1, BIG_GPA, MAP_RW));
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.out_mappings);
+	EXPECT_EQ(0, s.out_mapped_bytes);
+	if (self->e.kind == DEV_MOCK) {
+		ASSERT_EQ(0, mock_ctl(self->e.dev[0], &ctl));
+		EXPECT_EQ(0, ctl.domain_bytes);
+	}
+	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA, BIG_IOVA + self->size - 1,
+			    BIG_GPA, MAP_RW));
+	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
+}
+
+/* Memory is removed from the middle of a mapping of many pieces */
+TEST_F_TIMEOUT(stop, remove_ram_of_a_large_map, 120)
+{
+	const __u64 at = MIB(10), len = MIB(16) + KIB(8);
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+	__u64 n = 0;
+
+	ASSERT_EQ(0, big_ram(self));
+	ASSERT_ST(OK, g_map(v, DOM, BIG_IOVA + PAGE, BIG_IOVA + self->size - 1,
+			    BIG_GPA + PAGE, MAP_RW));
+	ASSERT_EQ(0, vmm_remove_ram(v, BIG_GPA + at, BIG_GPA + at + len - 1,
+				    &n));
+	EXPECT_EQ(1, n);
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(2, s.out_mappings);
+	EXPECT_EQ(self->size - PAGE - len, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.out_host_errors);
+	/* There is a hole now, and only there */
+	EXPECT_ST(INVAL, g_map(v, DOM, BIG_IOVA + at - PAGE,
+			       BIG_IOVA + at - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA + at, BIG_IOVA + at + len - 1,
+			    BIG_GPA, MAP_RW));
+	EXPECT_ST(INVAL, g_map(v, DOM, BIG_IOVA + at + len,
+			       BIG_IOVA + at + len + PAGE - 1, RAM_GPA,
+			       MAP_RW));
+	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.out_host_errors);
+}
+
+TEST_F_TIMEOUT(stop, prompt_unmaps, 240)
+{
+	const unsigned int n = self->e.kind == DEV_MOCK ? 3000 : 20000;
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		g_batch_add(v, BATCH_MAP, DOM, BIG_IOVA + i * PAGE, PAGE,
+			    RAM_GPA + i % 1024 * PAGE);
+		if (i % 100 == 99)
+			ASSERT_ST(OK, g_batch_run(v, 100));
+	}
+	g_batch_add(v, BATCH_UNMAP, DOM, BIG_IOVA, n * PAGE, 0);
+	vq_publish(self->q);
+	vq_kick(self->q);
+	sleep_ms(10);
+	everybody(_metadata, self, 1);
+	goes_on(_metadata, self, 1, 100000);
+}
+
+/* A domain with many mappings loses its last endpoint */
+TEST_F_TIMEOUT(stop, prompt_detach, 240)
+{
+	const unsigned int n = self->e.kind == DEV_MOCK ? 3000 : 20000;
+	struct virtio_iommu_req_detach req = {
+		.head.type = VIRTIO_IOMMU_T_DETACH,
+		.domain = htole32(DOM),
+		.endpoint = htole32(EP(0)),
+	};
+	const struct req r = {
+		.out = &req,
+		.out_len = offsetof(struct virtio_iommu_req_detach, tail),
+		.in_len = sizeof(struct virtio_iommu_req_tail),
+	};
+	struct vhost_iommu_stats s;
+	struct vmm *v = self->v;
+	unsigned int i;
+	void *in;
+
+	for (i = 0; i < n; i++) {
+		g_batch_add(v, BATCH_MAP, DOM, BIG_IOVA + i * PAGE, PAGE,
+			    RAM_GPA + i % 1024 * PAGE);
+		if (i % 100 == 99)
+			ASSERT_ST(OK, g_batch_run(v, 100));
+	}
+	ASSERT_LE(0, req_add(v, &r, &in));
+	vq_publish(self->q);
+	vq_kick(self->q);
+	sleep_ms(10);
+	SPENT(self, vmm_set_running(v, false));
+	EXPECT_EQ(0, used(self->q));
+	ASSERT_EQ(0, vmm_set_running(v, true));
+	ASSERT_EQ(0, vq_wait(self->q, 1, 100000));
+	vq_pop(self->q);
+	EXPECT_EQ(OK, *(__u8 *)in);
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.out_mappings);
+	EXPECT_EQ(0, s.out_domains);
+	EXPECT_EQ(0, s.out_host_errors);
+}
+
+/*
+ * Chains that go through each entry of the ring, and from each of them through a
+ * table of 65,536 descriptors without any bytes.
+ */
+static void add_chains(SELF)
+{
+	struct vring_desc *t = ram_va(self->v, RAM_GPA);
+	struct vq *q = self->q;
+	unsigned int i;
+
+	for (i = 0; i < 65536; i++)
+		t[i] = (struct vring_desc){
+			.addr = htole64(RAM_GPA + MIB(2)),
+			.flags = htole16(i < 65535 ? VRING_DESC_F_NEXT : 0),
+			.next = htole16(i + 1),
+		};
+	for (i = 0; i < q->num; i++)
+		q->desc[i] = (struct vring_desc){
+			.addr = htole64(RAM_GPA),
+			.len = htole32(MIB(1)),
+			.flags = htole16(VRING_DESC_F_INDIRECT |
+					 (i + 1 < q->num ? VRING_DESC_F_NEXT :
+					  0)),
+			.next = htole16(i + 1),
+		};
+	for (i = 0; i < q->num; i++)
+		vq_push_head(q, 0);
+	vq_publish(q);
+}
+
+static __u64 this_thread_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+TEST_F_TIMEOUT(stop, prompt_chains, 240)
+{
+	__u64 t = this_thread_ns(), w = thread_ns(self->worker);
+	struct vmm *v = self->v;
+	struct vq *q = self->q;
+	unsigned int i;
+
+	add_chains(self);
+	/* The thread that kicks is not held up, and the worker no longer */
+	vq_kick(q);
+	t = (this_thread_ns() - t) / 1000000;
+	EXPECT_LT(t, PROMPT)
+		TH_LOG("a kick takes %llu ms", t);
+	SPENT(self, set_call(v));
+	SPENT(self, vmm_set_running(v, false));
+	/* It does not get slower by going on: each costs what a chain may cost */
+	ASSERT_EQ(0, vmm_set_running(v, true));
+	ASSERT_EQ(0, vq_wait(q, q->num, 60000));
+	w = (thread_ns(self->worker) - w) / 1000000;
+	TH_LOG("the worker spends %llu ms on a full ring", w);
+	for (i = 0; i < q->num; i++)
+		EXPECT_EQ(0, vq_pop(q).len);
+	EXPECT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+}
+
+/* The event queue has chains, too */
+TEST_F_TIMEOUT(stop, prompt_event_chains, 120)
+{
+	struct vq *requests = self->q;
+
+	self->q = &self->v->vq[VHOST_IOMMU_VQ_EVENT];
+	add_chains(self);
+	vq_kick(self->q);
+	self->q = requests;
+	SPENT(self, vmm_set_running(self->v, false));
+}
+
+/* The worker of another process, by its name */
+static pid_t worker_of(pid_t pid)
+{
+	char path[64], comm[32];
+	pid_t tid = -ENOENT;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/comm", pid,
+			 e->d_name);
+		if (read_file(path, comm, sizeof(comm)) > 0 &&
+		    !strncmp(comm, "vhost-", 6))
+			tid = atoi(e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return tid;
+}
+
+/* Ticks that a thread of another process has spent, or -1 when it is gone */
+static long spent(pid_t pid, pid_t tid)
+{
+	unsigned long user, sys;
+	char path[64], buf[512], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	if (read_file(path, buf, sizeof(buf)) <= 0)
+		return -1;
+	p = strrchr(buf, ')');
+	if (!p || p[2] == 'X' || p[2] == 'Z' ||
+	    sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+		   &user, &sys) != 2)
+		return -1;
+	return user + sys;
+}
+
+/* Ends when it is killed; says on @fd when its ring is full */
+static void victim(SELF, int fd, bool chains)
+{
+	unsigned int i;
+
+	env_down(&self->e);
+	env_init(&self->e, self->e.kind);
+	if (env_up(&self->e, 1) || g_attach(self->v, DOM, EP(0)))
+		_exit(1);
+	if (chains) {
+		add_chains(self);
+	} else {
+		if (big_ram(self))
+			_exit(1);
+		for (i = 0; i < 64; i++)
+			g_batch_add(self->v, i & 1 ? BATCH_UNMAP : BATCH_MAP,
+				    DOM, BIG_IOVA, self->size, BIG_GPA);
+		vq_publish(self->q);
+	}
+	if (write(fd, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		vq_kick(self->q);
+}
+
+TEST_F_TIMEOUT(stop, prompt_kill, 240)
+{
+	unsigned int chains;
+
+	/* The device is the child's */
+	env_down(&self->e);
+	for (chains = 0; chains < 2; chains++) {
+		long before, after, now;
+		int fds[2], status;
+		pid_t pid, worker;
+		char c;
+
+		ASSERT_EQ(0, pipe(fds));
+		pid = fork();
+		ASSERT_GE(pid, 0);
+		if (!pid)
+			victim(self, fds[1], chains);
+		close(fds[1]);
+		ASSERT_EQ(1, read(fds[0], &c, 1));
+		close(fds[0]);
+		sleep_ms(50);
+		worker = worker_of(pid);
+		ASSERT_GT(worker, 0);
+		before = spent(pid, worker);
+		ASSERT_GE(before, 0);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		for (after = before; (now = spent(pid, worker)) >= 0;
+		     after = now)
+			sleep_ms(1);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		after = (after - before) * 1000 / sysconf(_SC_CLK_TCK);
+		EXPECT_LT(after, PROMPT)
+			TH_LOG("%s: the worker spends %ld ms after that",
+			       chains ? "chains" : "maps", after);
+	}
+}
+
+SUITE;
