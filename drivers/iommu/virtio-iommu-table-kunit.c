@@ -10,6 +10,7 @@
 #include <linux/unaligned.h>
 
 #include "virtio-iommu-table-arm.h"
+#include "virtio-iommu-table-wait.h"
 
 /* The SMMUv3 of QEMU */
 #define IDR0	0x0d44101b
@@ -494,6 +495,82 @@ static void status_errno(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vtab_errno(255), -EIO);
 }
 
+#define US	1000ULL
+#define MS	(1000 * US)
+#define TIMEOUT	(5000 * MS)
+
+/* notified_at - Wait in steps until the device is to be notified, or the end */
+static u64 notified_at(struct vtab_timer *timer, u64 *now, u64 step)
+{
+	enum vtab_wait what;
+
+	do {
+		*now += step;
+		what = vtab_timer_step(timer, *now, TIMEOUT);
+	} while (what == VTAB_WAIT_ON);
+	return what == VTAB_WAIT_NOTIFY ? timer->waited : 0;
+}
+
+/* Somebody else should have notified the device */
+static void wait_late(struct kunit *test)
+{
+	struct vtab_timer timer = {};
+	u64 now = 77 * MS, at;
+
+	vtab_timer_arm(&timer, false, TIMEOUT);
+	at = notified_at(&timer, &now, 5 * US);
+	KUNIT_EXPECT_GE(test, at, 50 * US);
+	KUNIT_EXPECT_LE(test, at, 100 * US);
+	at = notified_at(&timer, &now, 5 * MS);
+	KUNIT_EXPECT_GE(test, at, TIMEOUT / 2);
+	KUNIT_EXPECT_LE(test, at, TIMEOUT / 2 + 5 * MS);
+	KUNIT_EXPECT_EQ(test, notified_at(&timer, &now, 5 * MS), 0);
+	KUNIT_EXPECT_GT(test, timer.waited, TIMEOUT);
+}
+
+/* Who notified the device need not do it again soon */
+static void wait_notified(struct kunit *test)
+{
+	struct vtab_timer timer = {};
+	u64 now = 77 * MS, at;
+
+	vtab_timer_arm(&timer, true, TIMEOUT);
+	at = notified_at(&timer, &now, 5 * MS);
+	KUNIT_EXPECT_GE(test, at, TIMEOUT / 2);
+	KUNIT_EXPECT_LE(test, at, TIMEOUT / 2 + 5 * MS);
+	KUNIT_EXPECT_EQ(test, notified_at(&timer, &now, 5 * MS), 0);
+}
+
+/* The time until there was a slot is not time that the request is late */
+static void wait_slot(struct kunit *test)
+{
+	struct vtab_timer timer = {};
+	u64 now = 77 * MS, at, waited;
+
+	vtab_timer_arm(&timer, false, TIMEOUT);
+	notified_at(&timer, &now, 5 * US);
+	waited = timer.waited;
+	vtab_timer_arm(&timer, false, TIMEOUT);
+	at = notified_at(&timer, &now, 5 * US);
+	KUNIT_EXPECT_GE(test, at, waited + 50 * US);
+	KUNIT_EXPECT_LE(test, at, waited + 100 * US);
+}
+
+/* A machine that was paused for an hour has not waited for an hour */
+static void wait_paused(struct kunit *test)
+{
+	struct vtab_timer timer = {};
+	u64 now = 77 * MS;
+
+	vtab_timer_arm(&timer, true, TIMEOUT);
+	KUNIT_EXPECT_EQ(test, vtab_timer_step(&timer, now, TIMEOUT),
+			VTAB_WAIT_ON);
+	KUNIT_EXPECT_EQ(test, timer.waited, 0);
+	KUNIT_EXPECT_EQ(test, vtab_timer_step(&timer, now + 3600 * 1000 * MS,
+					      TIMEOUT), VTAB_WAIT_ON);
+	KUNIT_EXPECT_EQ(test, timer.waited, 10 * MS);
+}
+
 static struct kunit_case vtab_cases[] = {
 	KUNIT_CASE(probe_walk),
 	KUNIT_CASE(probe_walk_end),
@@ -509,6 +586,10 @@ static struct kunit_case vtab_cases[] = {
 	KUNIT_CASE(inv_asid),
 	KUNIT_CASE(inv_gather),
 	KUNIT_CASE(status_errno),
+	KUNIT_CASE(wait_late),
+	KUNIT_CASE(wait_notified),
+	KUNIT_CASE(wait_slot),
+	KUNIT_CASE(wait_paused),
 	{ }
 };
 

@@ -19,6 +19,7 @@
 #include <linux/timekeeping.h>
 
 #include "virtio-iommu-table.h"
+#include "virtio-iommu-table-wait.h"
 
 static unsigned int timeout_ms = 5000;
 module_param(timeout_ms, uint, 0644);
@@ -28,47 +29,22 @@ MODULE_PARM_DESC(timeout_ms,
 /* How often the clock is looked at while polling */
 #define VTAB_SPINS	128
 
+static u64 vtab_timeout(void)
+{
+	return (u64)READ_ONCE(timeout_ms) * NSEC_PER_MSEC;
+}
+
 /**
  * struct vtab_waiter - Who waits for a request
  * @done: It is answered; whoever reads this as true can read @status
+ * @notified: Who waits has notified the device of it
  * @status: VIRTIO_IOMMU_S_*
  */
 struct vtab_waiter {
 	bool done;
+	bool notified;
 	u8 status;
 };
-
-/**
- * struct vtab_timer - How long a request has been waited for
- * @spins: Times that there was nothing
- * @last: When the clock was last looked at
- * @waited: Time waited
- * @notified: The device was notified once more
- */
-struct vtab_timer {
-	unsigned int spins;
-	u64 last;
-	u64 waited;
-	bool notified;
-};
-
-/*
- * A machine that was paused, or a processor that was, finds that much time has
- * passed in which the device may have been paused, too. No single step counts
- * for more than a few milliseconds. Returns whether the clock was looked at.
- */
-static bool vtab_tick(struct vtab_timer *timer)
-{
-	u64 now;
-
-	if (++timer->spins % VTAB_SPINS)
-		return false;
-	now = ktime_get_mono_fast_ns();
-	if (timer->last)
-		timer->waited += min(now - timer->last, 10 * NSEC_PER_MSEC);
-	timer->last = now;
-	return true;
-}
 
 static void vtab_complete(struct vtab_dev *vtab, struct vtab_slot *slot,
 			  unsigned int len)
@@ -113,24 +89,9 @@ static void vtab_reap(struct vtab_dev *vtab)
 	raw_spin_unlock_irqrestore(&vtab->lock, flags);
 }
 
-/*
- * Whoever has put the first of several requests into the ring notifies of all of
- * them. The host may have stopped that processor in between, which is no reason
- * to give the device up.
- */
-static void vtab_notify_late(struct vtab_dev *vtab, struct vtab_timer *timer)
-{
-	if (timer->notified)
-		return;
-	timer->notified = true;
-	virtqueue_notify(vtab->req_vq);
-}
-
 /* Returns false when there is nothing to wait for any more */
 static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 {
-	u64 timeout;
-
 	/* vtab_close() sets broken and waits for this before it frees queues */
 	guard(rcu)();
 	if (READ_ONCE(vtab->broken))
@@ -140,16 +101,19 @@ static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 		return false;
 	}
 	cpu_relax();
-	if (!vtab_tick(timer))
+	if (++timer->spins % VTAB_SPINS)
 		return true;
-	timeout = (u64)READ_ONCE(timeout_ms) * NSEC_PER_MSEC;
-	if (timer->waited > timeout) {
+	switch (vtab_timer_step(timer, ktime_get_mono_fast_ns(),
+				vtab_timeout())) {
+	case VTAB_WAIT_TIMEOUT:
 		vtab_break(vtab, "a request is not answered");
 		return false;
+	case VTAB_WAIT_NOTIFY:
+		virtqueue_notify(vtab->req_vq);
+		return true;
+	default:
+		return true;
 	}
-	if (timer->waited > timeout / 2)
-		vtab_notify_late(vtab, timer);
-	return true;
 }
 
 /* Returns 1 if there is no slot for it: all of them are in flight */
@@ -208,6 +172,7 @@ static int vtab_submit(struct vtab_dev *vtab, const void *req, size_t len,
 	if (kick)
 		virtqueue_notify(vtab->req_vq);
 	local_irq_restore(flags);
+	waiter->notified = kick;
 	return rc;
 }
 
@@ -234,6 +199,7 @@ int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 	struct vtab_timer timer = {};
 	int rc;
 
+	vtab_timer_arm(&timer, false, vtab_timeout());
 	while ((rc = vtab_submit(vtab, req, len, reply, reply_len, &waiter))) {
 		if (rc > 0 && vtab_poll(vtab, &timer))
 			continue;
@@ -243,6 +209,7 @@ int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 		return rc < 0 ? rc : -EIO;
 	}
 
+	vtab_timer_arm(&timer, waiter.notified, vtab_timeout());
 	for (;;) {
 		vtab_reap(vtab);
 		/* Pairs with vtab_complete() */

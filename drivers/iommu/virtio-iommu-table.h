@@ -6,6 +6,7 @@
  *   virtio-iommu-table-domain.c paging domains
  *   virtio-iommu-table-ring.c   requests and how they are waited for
  *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
+ *   virtio-iommu-table-wait.h   timeouts and late notifications; unit-tested
  *
  * Lock order: the group's mutex, vtab_dev.mutex, vtab_dev.lock. The latter is
  * taken in any context and held for a few instructions; no request is waited
