@@ -4,9 +4,9 @@
  *
  * An unmap can't return before the device has replied, in whatever context it
  * is made, so all requests are waited for by polling. Any number of processors
- * can have one in flight. Each waits for a flag on its own stack; whoever gets
- * the lock takes all replies that are there off the ring and sets the flags of
- * those that they are for.
+ * can have one in flight. Each waits for a flag on its own stack; whoever sees
+ * a reply in the ring and gets the lock takes all replies that are there off the
+ * ring and sets the flags of those that they are for.
  *
  * The memory of requests is allocated once. It belongs to the device until the
  * request is answered, or the device is reset.
@@ -65,6 +65,12 @@ static void vtab_complete(struct vtab_dev *vtab, struct vtab_slot *slot,
 	smp_store_release(&waiter->done, true);
 }
 
+static bool vtab_is_done(const struct vtab_waiter *waiter)
+{
+	/* Pairs with vtab_complete() */
+	return smp_load_acquire(&waiter->done);
+}
+
 /* A device that is broken answers no more: who waited does not any longer */
 static void vtab_reap_locked(struct vtab_dev *vtab)
 {
@@ -74,8 +80,23 @@ static void vtab_reap_locked(struct vtab_dev *vtab)
 	lockdep_assert_held(&vtab->lock);
 	if (vtab->broken)
 		return;
-	while ((slot = virtqueue_get_buf(vtab->req_vq, &len)))
+	while ((slot = virtqueue_get_buf(vtab->req_vq, &len))) {
+		WRITE_ONCE(vtab->reaped, vtab->reaped + 1);
 		vtab_complete(vtab, slot, len);
+	}
+}
+
+/*
+ * Whether there is a reply in the ring. Those who wait look at this, and not at
+ * the lock that others need to make their requests. It is the index of a split
+ * ring, see vtab_validate().
+ */
+static bool vtab_peek(struct vtab_dev *vtab)
+{
+	/* vtab_close() sets broken and waits for this before it frees queues */
+	guard(rcu)();
+	return !READ_ONCE(vtab->broken) &&
+	       virtqueue_poll(vtab->req_vq, READ_ONCE(vtab->reaped));
 }
 
 static void vtab_reap(struct vtab_dev *vtab)
@@ -92,7 +113,7 @@ static void vtab_reap(struct vtab_dev *vtab)
 /* Returns false when there is nothing to wait for any more */
 static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 {
-	/* vtab_close() sets broken and waits for this before it frees queues */
+	/* As for vtab_peek() */
 	guard(rcu)();
 	if (READ_ONCE(vtab->broken))
 		return false;
@@ -210,14 +231,16 @@ int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 	}
 
 	vtab_timer_arm(&timer, waiter.notified, vtab_timeout());
-	for (;;) {
-		vtab_reap(vtab);
-		/* Pairs with vtab_complete() */
-		if (smp_load_acquire(&waiter.done))
-			return waiter.status;
+	while (!vtab_is_done(&waiter)) {
+		if (vtab_peek(vtab)) {
+			vtab_reap(vtab);
+			if (vtab_is_done(&waiter))
+				break;
+		}
 		if (!vtab_poll(vtab, &timer))
 			return -EIO;
 	}
+	return waiter.status;
 }
 
 /**

@@ -862,7 +862,8 @@ static void vtab_config_changed(struct virtio_device *vdev)
 /*
  * A device that another driver has looked at keeps the features that this other
  * one accepted, until it is reset. Without indirect descriptors, a request needs no
- * memory beyond its own.
+ * memory beyond its own. A split ring has an index that says how many requests were
+ * answered, see vtab_peek().
  */
 static int vtab_validate(struct virtio_device *vdev)
 {
@@ -885,6 +886,7 @@ static int vtab_validate(struct virtio_device *vdev)
 		virtio_add_status(vdev, VIRTIO_CONFIG_S_DRIVER);
 	}
 	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
+	__virtio_clear_bit(vdev, VIRTIO_F_RING_PACKED);
 	return vdev->config->finalize_features(vdev);
 }
 

@@ -15,6 +15,7 @@
 #ifndef _VIRTIO_IOMMU_TABLE_H
 #define _VIRTIO_IOMMU_TABLE_H
 
+#include <linux/cache.h>
 #include <linux/idr.h>
 #include <linux/io-pgtable.h>
 #include <linux/iommu.h>
@@ -70,14 +71,15 @@ struct vtab_table {
  * @kref: One reference is the driver's, the others are the domains'
  * @entry: In the list of all such devices
  * @req_vq: Request queue
+ * @broken: A request was not answered: no more are made. Never cleared.
+ * @keep: The device may use memory that it was given, nothing is freed
  * @lock: Protects @req_vq, @slots, @free, @nr_free, @kept_pages; writing to
- *        @broken and @keep; @endpoints together with @mutex
+ *        @broken, @keep and @reaped; @endpoints together with @mutex
  * @slots: Memory for requests, @nr_slots of them
  * @nr_slots: See @slots
  * @free: The slots that are not in use, @nr_free of them
  * @nr_free: See @free
- * @broken: A request was not answered: no more are made. Never cleared.
- * @keep: The device may use memory that it was given, nothing is freed
+ * @reaped: Number of replies that were taken off the ring
  * @reset_work: Resets the device after it broke
  * @wq: For those who wait until @was_reset
  * @was_reset: A broken device was reset: it uses no memory, and all endpoints
@@ -109,18 +111,22 @@ struct vtab_dev {
 	struct kref kref;
 	struct list_head entry;
 
+	/* Those who wait read this, @reaped, and nothing that requests write */
 	struct virtqueue *req_vq;
+	bool broken;
+	bool keep;
+
 	/*
 	 * For a few instructions, in any context. Raw, because who holds it
 	 * must not be preempted by somebody who polls.
 	 */
-	raw_spinlock_t lock;
+	raw_spinlock_t lock ____cacheline_aligned_in_smp;
 	struct vtab_slot *slots;
 	unsigned int nr_slots;
 	struct vtab_slot **free;
 	unsigned int nr_free;
-	bool broken;
-	bool keep;
+
+	u16 reaped ____cacheline_aligned_in_smp;
 
 	struct work_struct reset_work;
 	wait_queue_head_t wq;
