@@ -351,6 +351,23 @@ static inline void vtab_gather_add(struct iommu_iotlb_gather *gather,
 }
 
 /**
+ * vtab_gather_add_tables - Add tables that were freed to what is to be invalidated
+ * @gather: The gather
+ * @iova: First address that they translated
+ * @size: Size of what they translated
+ * @granule: Size of the smallest page
+ *
+ * This makes two sizes in the mask, for which there is no LEAF.
+ */
+static inline void vtab_gather_add_tables(struct iommu_iotlb_gather *gather,
+					  unsigned long iova, size_t size,
+					  size_t granule)
+{
+	vtab_gather_add(gather, iova, size);
+	gather->pgsize |= granule;
+}
+
+/**
  * vtab_arm_make_inv_range - Fill an INVALIDATE request in: addresses
  * @domain: Domain ID
  * @asid: ASID

@@ -83,11 +83,55 @@ static void vtab_tlb_flush_all(void *cookie)
 	vtab_inv_asid(cookie);
 }
 
-/* The tables are freed as soon as this returns */
+/**
+ * struct vtab_unmap - An unmap that may free tables, on its stack
+ * @entry: In &vtab_domain.unmaps
+ * @task: Who unmaps
+ * @level: interrupt_context_level() of it
+ * @gather: What is to be invalidated afterwards
+ * @pages: Pages of the tables that it has freed
+ */
+struct vtab_unmap {
+	struct list_head entry;
+	struct task_struct *task;
+	unsigned char level;
+	struct iommu_iotlb_gather *gather;
+	struct list_head pages;
+};
+
+/*
+ * Returns the unmap that the page table calls us for, or NULL if it is something
+ * else. Many can be going on, also of the same task: a handler of an interrupt
+ * is at another level.
+ */
+static struct vtab_unmap *vtab_this_unmap(struct vtab_domain *dom)
+{
+	struct vtab_unmap *unmap;
+
+	if (list_empty(&dom->unmaps))
+		return NULL;
+	guard(raw_spinlock_irqsave)(&dom->lock);
+	list_for_each_entry(unmap, &dom->unmaps, entry)
+		if (unmap->task == current &&
+		    unmap->level == interrupt_context_level())
+			return unmap;
+	return NULL;
+}
+
+/*
+ * The tables are freed as soon as this returns: for an unmap that means that they
+ * wait until what it unmapped is invalidated, as a whole. What else frees tables
+ * is a map that puts a block in place of one, and has no gather.
+ */
 static void vtab_tlb_flush_walk(unsigned long iova, size_t size,
 				size_t granule, void *cookie)
 {
-	vtab_inv_range(cookie, iova, iova + size - 1, granule, false);
+	struct vtab_unmap *unmap = vtab_this_unmap(cookie);
+
+	if (unmap)
+		vtab_gather_add_tables(unmap->gather, iova, size, granule);
+	else
+		vtab_inv_range(cookie, iova, iova + size - 1, granule, false);
 }
 
 static void vtab_tlb_add_page(struct iommu_iotlb_gather *gather,
@@ -116,7 +160,7 @@ static void *vtab_alloc_table(void *cookie, size_t size, gfp_t gfp)
 	return page_address(page);
 }
 
-static void vtab_free_pages(struct page *page)
+static void vtab_free_page(struct page *page)
 {
 	unsigned int order = page_private(page);
 
@@ -124,20 +168,39 @@ static void vtab_free_pages(struct page *page)
 	__free_pages(page, order);
 }
 
-static void vtab_free_table(void *cookie, void *table, size_t size)
+/* Free pages of tables, or keep them if the device may walk these tables */
+static void vtab_free_tables(struct vtab_dev *vtab, struct list_head *pages)
 {
-	struct vtab_dev *vtab = ((struct vtab_domain *)cookie)->vtab;
-	struct page *page = virt_to_page(table);
+	struct page *page, *next;
 
+	if (list_empty(pages))
+		return;
 	if (unlikely(READ_ONCE(vtab->keep))) {
 		scoped_guard(raw_spinlock_irqsave, &vtab->lock) {
 			if (vtab->keep) {
-				list_add(&page->lru, &vtab->kept_pages);
+				list_splice_init(pages, &vtab->kept_pages);
 				return;
 			}
 		}
 	}
-	vtab_free_pages(page);
+	list_for_each_entry_safe(page, next, pages, lru)
+		vtab_free_page(page);
+	INIT_LIST_HEAD(pages);
+}
+
+static void vtab_free_table(void *cookie, void *table, size_t size)
+{
+	struct vtab_unmap *unmap = vtab_this_unmap(cookie);
+	struct page *page = virt_to_page(table);
+	struct vtab_domain *dom = cookie;
+	LIST_HEAD(pages);
+
+	if (unmap) {
+		list_add(&page->lru, &unmap->pages);
+		return;
+	}
+	list_add(&page->lru, &pages);
+	vtab_free_tables(dom->vtab, &pages);
 }
 
 static int vtab_alloc_tables(struct vtab_domain *dom,
@@ -217,6 +280,7 @@ static void vtab_domain_destroy(struct vtab_domain *dom)
 
 	if (dom->pgtbl)
 		free_io_pgtable_ops(dom->pgtbl);
+	vtab_free_tables(vtab, &dom->freed);
 	if (dom->asid)
 		ida_free(&vtab_asids, dom->asid);
 	if (dom->table.id)
@@ -270,6 +334,9 @@ struct iommu_domain *vtab_domain_alloc(struct device *dev)
 	dom = kzalloc_obj(*dom);
 	if (!dom)
 		return ERR_PTR(-ENOMEM);
+	raw_spin_lock_init(&dom->lock);
+	INIT_LIST_HEAD(&dom->unmaps);
+	INIT_LIST_HEAD(&dom->freed);
 	dom->vtab = ep->vtab;
 	kref_get(&dom->vtab->kref);
 	/* The endpoint's reference goes with the endpoint, which may go first */
@@ -319,7 +386,7 @@ void vtab_free_kept(struct vtab_dev *vtab)
 	list_for_each_entry_safe(dom, next_dom, &domains, kept)
 		vtab_domain_destroy(dom);
 	list_for_each_entry_safe(page, next_page, &pages, lru)
-		vtab_free_pages(page);
+		vtab_free_page(page);
 }
 
 /**
@@ -358,9 +425,30 @@ static size_t vtab_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			       struct iommu_iotlb_gather *gather)
 {
 	struct vtab_domain *dom = to_vtab_domain(domain);
+	struct vtab_unmap unmap = {
+		.task = current,
+		.level = interrupt_context_level(),
+		.gather = gather,
+		.pages = LIST_HEAD_INIT(unmap.pages),
+	};
+	size_t unmapped;
 
-	return dom->pgtbl->unmap_pages(dom->pgtbl, iova, pgsize, pgcount,
-				       gather);
+	/* That frees no table */
+	if (pgsize == BIT(__ffs(domain->pgsize_bitmap)))
+		return dom->pgtbl->unmap_pages(dom->pgtbl, iova, pgsize,
+					       pgcount, gather);
+
+	scoped_guard(raw_spinlock_irqsave, &dom->lock)
+		list_add(&unmap.entry, &dom->unmaps);
+	unmapped = dom->pgtbl->unmap_pages(dom->pgtbl, iova, pgsize, pgcount,
+					   gather);
+	scoped_guard(raw_spinlock_irqsave, &dom->lock) {
+		list_del(&unmap.entry);
+		if (iommu_iotlb_gather_queued(gather))
+			list_splice_init(&unmap.pages, &dom->freed);
+	}
+	list_splice(&unmap.pages, &gather->freelist.pages);
+	return unmapped;
 }
 
 static phys_addr_t vtab_iova_to_phys(struct iommu_domain *domain,
@@ -392,9 +480,14 @@ static void vtab_await_reset(struct vtab_domain *dom)
 static void vtab_flush_iotlb_all(struct iommu_domain *domain)
 {
 	struct vtab_domain *dom = to_vtab_domain(domain);
+	LIST_HEAD(pages);
 
+	/* What is freed from here on is for the next time */
+	scoped_guard(raw_spinlock_irqsave, &dom->lock)
+		list_splice_init(&dom->freed, &pages);
 	vtab_inv_asid(dom);
 	vtab_await_reset(dom);
+	vtab_free_tables(dom->vtab, &pages);
 }
 
 static void vtab_iotlb_sync(struct iommu_domain *domain,
@@ -405,8 +498,8 @@ static void vtab_iotlb_sync(struct iommu_domain *domain,
 	if (gather->pgsize)
 		vtab_inv_range(dom, gather->start, gather->end, gather->pgsize,
 			       true);
-	/* Also when all of it was invalidated by vtab_tlb_flush_walk() */
 	vtab_await_reset(dom);
+	vtab_free_tables(dom->vtab, &gather->freelist.pages);
 }
 
 const struct iommu_domain_ops vtab_paging_ops = {

@@ -481,6 +481,52 @@ static void inv_gather(struct kunit *test)
 	expect_range(test, &req, 5, SZ_2M, 2, 21);
 }
 
+/* As the page table tells of them: the tables first, then what they were for */
+static void inv_gather_tables(struct kunit *test)
+{
+	struct virtio_iommu_req_invalidate req;
+	struct iommu_iotlb_gather gather;
+	unsigned int i;
+
+	/* One table */
+	iommu_iotlb_gather_init(&gather);
+	vtab_gather_add_tables(&gather, SZ_1G, SZ_2M, SZ_4K);
+	vtab_arm_make_inv_range(0xd0d1d2d3, 0xabcd, gather.start, gather.end,
+				gather.pgsize, true, &req);
+	expect_range(test, &req, 4, SZ_1G, 512, 12);
+	vtab_gather_add(&gather, SZ_1G, SZ_2M);
+	vtab_arm_make_inv_range(0xd0d1d2d3, 0xabcd, gather.start, gather.end,
+				gather.pgsize, true, &req);
+	expect_range(test, &req, 4, SZ_1G, 512, 12);
+
+	/* One in the middle of blocks */
+	iommu_iotlb_gather_init(&gather);
+	vtab_gather_add_tables(&gather, SZ_4M, SZ_2M, SZ_4K);
+	for (i = 1; i < 4; i++)
+		vtab_gather_add(&gather, i * SZ_2M, SZ_2M);
+	vtab_arm_make_inv_range(0xd0d1d2d3, 0xabcd, gather.start, gather.end,
+				gather.pgsize, true, &req);
+	expect_range(test, &req, 4, SZ_2M, 3 * 512, 12);
+
+	/* A GiB of them, and pages before and after it */
+	iommu_iotlb_gather_init(&gather);
+	vtab_gather_add(&gather, SZ_1G - SZ_4K, SZ_4K);
+	for (i = 0; i < 512; i++)
+		vtab_gather_add_tables(&gather, SZ_1G + i * SZ_2M, SZ_2M,
+				       SZ_4K);
+	vtab_gather_add(&gather, SZ_2G, SZ_4K);
+	vtab_arm_make_inv_range(0xd0d1d2d3, 0xabcd, gather.start, gather.end,
+				gather.pgsize, true, &req);
+	expect_range(test, &req, 4, SZ_1G - SZ_4K, 262146, 12);
+
+	/* Another granule, two levels */
+	iommu_iotlb_gather_init(&gather);
+	vtab_gather_add_tables(&gather, SZ_512M, SZ_512M, SZ_64K);
+	vtab_arm_make_inv_range(0xd0d1d2d3, 0xabcd, gather.start, gather.end,
+				gather.pgsize, true, &req);
+	expect_range(test, &req, 4, SZ_512M, 8192, 16);
+}
+
 static void status_errno(struct kunit *test)
 {
 	static const int expected[] = {
@@ -585,6 +631,7 @@ static struct kunit_case vtab_cases[] = {
 	KUNIT_CASE(inv_range),
 	KUNIT_CASE(inv_asid),
 	KUNIT_CASE(inv_gather),
+	KUNIT_CASE(inv_gather_tables),
 	KUNIT_CASE(status_errno),
 	KUNIT_CASE(wait_late),
 	KUNIT_CASE(wait_notified),

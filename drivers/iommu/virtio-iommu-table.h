@@ -8,9 +8,9 @@
  *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
  *   virtio-iommu-table-wait.h   timeouts and late notifications; unit-tested
  *
- * Lock order: the group's mutex, vtab_dev.mutex, vtab_dev.lock. The latter is
- * taken in any context and held for a few instructions; no request is waited
- * for with it held.
+ * Lock order: the group's mutex, vtab_dev.mutex, vtab_dev.lock; vtab_domain.lock
+ * is beside the last one. These two are taken in any context and held for a few
+ * instructions; no request is waited for with one of them held.
  */
 #ifndef _VIRTIO_IOMMU_TABLE_H
 #define _VIRTIO_IOMMU_TABLE_H
@@ -170,6 +170,9 @@ struct vtab_dev {
  *                Written with &vtab_dev.mutex held; read without by who wants
  *                to know whether anything can be cached.
  * @kept: In &vtab_dev.kept_domains
+ * @lock: Protects @unmaps and @freed; taken in any context, innermost
+ * @unmaps: Unmaps that may free tables, struct vtab_unmap
+ * @freed: Pages of tables that are free when the whole ASID was invalidated
  */
 struct vtab_domain {
 	struct iommu_domain domain;
@@ -181,6 +184,9 @@ struct vtab_domain {
 	struct vtab_resv msi;
 	unsigned int nr_endpoints;
 	struct list_head kept;
+	raw_spinlock_t lock;
+	struct list_head unmaps;
+	struct list_head freed;
 };
 
 /**
