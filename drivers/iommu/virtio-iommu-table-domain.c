@@ -16,7 +16,12 @@
 
 #include "virtio-iommu-table.h"
 
-static DEFINE_IDA(vtab_asids);
+/*
+ * ASIDs go round: what an IOMMU has cached for one that is free again, although
+ * the host should have seen to that, has most likely gone when it is used next.
+ */
+static DEFINE_XARRAY_ALLOC1(vtab_asids);
+static u32 vtab_next_asid;
 
 /* Whether entries of the domain can be cached */
 static bool vtab_is_live(const struct vtab_domain *dom)
@@ -282,7 +287,7 @@ static void vtab_domain_destroy(struct vtab_domain *dom)
 		free_io_pgtable_ops(dom->pgtbl);
 	vtab_free_tables(vtab, &dom->freed);
 	if (dom->asid)
-		ida_free(&vtab_asids, dom->asid);
+		xa_erase(&vtab_asids, dom->asid);
 	if (dom->table.id)
 		ida_free(&vtab->domain_ids, dom->table.id);
 	kfree(dom->cd);
@@ -295,16 +300,19 @@ static int vtab_domain_init(struct vtab_domain *dom,
 			    const struct vtab_endpoint *ep)
 {
 	struct vtab_dev *vtab = dom->vtab;
+	u32 asid;
 	int rc;
 
 	/* The size is a power of two, so this is aligned as it must be */
 	dom->cd = kzalloc_objs(*dom->cd, VTAB_CD_DWORDS);
 	if (!dom->cd)
 		return -ENOMEM;
-	rc = ida_alloc_range(&vtab_asids, 1, ep->caps.max_asid, GFP_KERNEL);
+	rc = xa_alloc_cyclic(&vtab_asids, &asid, dom,
+			     XA_LIMIT(1, ep->caps.max_asid), &vtab_next_asid,
+			     GFP_KERNEL);
 	if (rc < 0)
 		return rc;
-	dom->asid = rc;
+	dom->asid = asid;
 	rc = ida_alloc_range(&vtab->domain_ids, vtab->first_id, vtab->last_id,
 			     GFP_KERNEL);
 	if (rc < 0)

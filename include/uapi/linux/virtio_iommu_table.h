@@ -38,6 +38,11 @@
  *
  * Attaches the endpoint to a domain whose mappings are in tables of the driver.
  * Like ATTACH otherwise: an endpoint that is in another domain leaves it.
+ *
+ * When the last endpoint leaves a domain, by whatever request, the device removes
+ * the entries of the domain's address space IDs (Arm: the ASIDs of its context
+ * descriptors) from the TLB before it replies. The driver uses these IDs again,
+ * and can't ask for it: the domain is unknown by then.
  */
 struct virtio_iommu_req_attach_table {
 	struct virtio_iommu_req_head		head;
