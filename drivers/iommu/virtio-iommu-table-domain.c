@@ -363,6 +363,7 @@ static void vtab_domain_free(struct iommu_domain *domain)
 	struct vtab_domain *dom = to_vtab_domain(domain);
 	struct vtab_dev *vtab = dom->vtab;
 
+	vtab_forget_handler(dom);
 	scoped_guard(mutex, &vtab->mutex) {
 		if (!vtab->was_reset &&
 		    (dom->nr_endpoints || READ_ONCE(vtab->keep))) {

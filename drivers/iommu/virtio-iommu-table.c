@@ -13,7 +13,6 @@
 #include <linux/pci.h>
 #include <linux/pci-ats.h>
 #include <linux/ratelimit.h>
-#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -490,97 +489,6 @@ static const struct iommu_ops vtab_ops = {
 	.owner			= THIS_MODULE,
 };
 
-static void vtab_log_fault(struct vtab_dev *vtab, struct vtab_endpoint *ep,
-			   const struct virtio_iommu_fault_pasid *event)
-{
-	struct device *dev = ep ? ep->dev : &vtab->vdev->dev;
-	u32 flags = le32_to_cpu(event->flags);
-	const char *reason = "unknown reason";
-	char address[32] = "", pasid[24] = "";
-
-	if (event->reason == VIRTIO_IOMMU_FAULT_R_DOMAIN)
-		reason = "not attached";
-	else if (event->reason == VIRTIO_IOMMU_FAULT_R_MAPPING)
-		reason = "not mapped or not permitted";
-	if (flags & VIRTIO_IOMMU_FAULT_F_ADDRESS)
-		snprintf(address, sizeof(address), ", address %#llx",
-			 le64_to_cpu(event->address));
-	if (flags & VIRTIO_IOMMU_FAULT_F_PASID)
-		snprintf(pasid, sizeof(pasid), ", PASID %#x",
-			 le32_to_cpu(event->pasid));
-	dev_err(dev, "virtio-iommu: DMA fault: %s%s%s%s%s%s, endpoint %#x\n",
-		reason, address,
-		flags & VIRTIO_IOMMU_FAULT_F_READ ? ", read" : "",
-		flags & VIRTIO_IOMMU_FAULT_F_WRITE ? ", write" : "",
-		flags & VIRTIO_IOMMU_FAULT_F_EXEC ? ", execute" : "",
-		pasid, le32_to_cpu(event->endpoint));
-}
-
-/* Whoever set a fault handler for the domain is asked first */
-static void vtab_fault(struct vtab_dev *vtab,
-		       const struct virtio_iommu_fault_pasid *event)
-{
-	static DEFINE_RATELIMIT_STATE(unknown, DEFAULT_RATELIMIT_INTERVAL,
-				      DEFAULT_RATELIMIT_BURST);
-	struct vtab_endpoint *ep = xa_load(&vtab->ids,
-					   le32_to_cpu(event->endpoint));
-	u32 flags = le32_to_cpu(event->flags);
-
-	lockdep_assert_held(&vtab->mutex);
-	if (ep && ep->domain && flags & VIRTIO_IOMMU_FAULT_F_ADDRESS &&
-	    !report_iommu_fault(&ep->domain->domain, ep->dev,
-				le64_to_cpu(event->address),
-				flags & VIRTIO_IOMMU_FAULT_F_WRITE ?
-				IOMMU_FAULT_WRITE : IOMMU_FAULT_READ))
-		return;
-	if (__ratelimit(ep ? &ep->faults : &unknown))
-		vtab_log_fault(vtab, ep, event);
-}
-
-static int vtab_add_event(struct vtab_dev *vtab,
-			  struct virtio_iommu_fault_pasid *event)
-{
-	struct scatterlist sg;
-
-	sg_init_one(&sg, event, sizeof(*event));
-	return virtqueue_add_inbuf(vtab->event_vq, &sg, 1, event, GFP_KERNEL);
-}
-
-/*
- * A device can fault without end: this is in a thread, and starts anew after
- * one round of the queue, so that others get their turn.
- */
-static void vtab_event_work(struct work_struct *work)
-{
-	struct vtab_dev *vtab = container_of(work, struct vtab_dev, event_work);
-	struct virtqueue *vq = vtab->event_vq;
-	struct virtio_iommu_fault_pasid *event;
-	unsigned int i, len;
-
-	guard(mutex)(&vtab->mutex);
-	for (i = 0; i < vtab->nr_events; i++) {
-		event = virtqueue_get_buf(vq, &len);
-		if (!event)
-			break;
-		if (len == sizeof(*event))
-			vtab_fault(vtab, event);
-		/* It fails when the queue is broken; then there is no more */
-		if (vtab_add_event(vtab, event))
-			return;
-	}
-	virtqueue_kick(vq);
-	if (i == vtab->nr_events || !virtqueue_enable_cb(vq))
-		schedule_work(work);
-}
-
-static void vtab_event_callback(struct virtqueue *vq)
-{
-	struct vtab_dev *vtab = vq->vdev->priv;
-
-	virtqueue_disable_cb(vq);
-	schedule_work(&vtab->event_work);
-}
-
 static int vtab_find_vqs(struct vtab_dev *vtab)
 {
 	struct virtqueue_info info[] = {
@@ -774,7 +682,6 @@ static int vtab_register(struct vtab_dev *vtab)
 static int vtab_probe(struct virtio_device *vdev)
 {
 	struct vtab_dev *vtab;
-	unsigned int i;
 	int rc;
 
 	vtab = vtab_alloc(vdev);
@@ -788,11 +695,9 @@ static int vtab_probe(struct virtio_device *vdev)
 		goto out_close;
 
 	virtio_device_ready(vdev);
-	for (i = 0; i < vtab->nr_events && !rc; i++)
-		rc = vtab_add_event(vtab, &vtab->events[i]);
+	rc = vtab_fill_events(vtab);
 	if (rc)
 		goto out_close;
-	virtqueue_kick(vtab->event_vq);
 
 	rc = vtab_register(vtab);
 	if (rc)

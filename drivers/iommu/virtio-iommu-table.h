@@ -2,7 +2,8 @@
 /*
  * virtio-iommu with tables of the guest: internal interfaces
  *
- *   virtio-iommu-table.c        virtio device, endpoints, iommu_ops, faults
+ *   virtio-iommu-table.c        virtio device, endpoints, iommu_ops
+ *   virtio-iommu-table-event.c  faults
  *   virtio-iommu-table-domain.c paging domains
  *   virtio-iommu-table-ring.c   requests and how they are waited for
  *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
@@ -81,7 +82,7 @@ struct vtab_table {
  * @nr_free: See @free
  * @reaped: Number of replies that were taken off the ring
  * @reset_work: Resets the device after it broke
- * @wq: For those who wait until @was_reset
+ * @wq: For those who wait until @was_reset, or for @faulting
  * @was_reset: A broken device was reset: it uses no memory, and all endpoints
  *             are blocked. Never cleared; written with @mutex held.
  * @mutex: Serialises attaching, protects what endpoints are attached to,
@@ -96,6 +97,8 @@ struct vtab_table {
  * @event_work: Reads @event_vq
  * @events: Buffers of @event_vq
  * @nr_events: Number of these
+ * @faulting: Domain whose fault handler is running. Written with @mutex held;
+ *            whoever waits for it to change is in @wq.
  * @pgsizes: page_size_mask
  * @input_first: First I/O virtual address
  * @input_last: Last one
@@ -145,6 +148,7 @@ struct vtab_dev {
 	struct work_struct event_work;
 	struct virtio_iommu_fault_pasid *events;
 	unsigned int nr_events;
+	struct vtab_domain *faulting;
 
 	u64 pgsizes;
 	u64 input_first;
@@ -234,6 +238,12 @@ bool vtab_domain_fits(const struct vtab_domain *dom,
 		      const struct vtab_endpoint *ep);
 void vtab_free_kept(struct vtab_dev *vtab);
 extern const struct iommu_domain_ops vtab_paging_ops;
+
+/* virtio-iommu-table-event.c */
+void vtab_forget_handler(struct vtab_domain *dom);
+int vtab_fill_events(struct vtab_dev *vtab);
+void vtab_event_work(struct work_struct *work);
+void vtab_event_callback(struct virtqueue *vq);
 
 /* virtio-iommu-table-ring.c */
 int vtab_ring_init(struct vtab_dev *vtab);
