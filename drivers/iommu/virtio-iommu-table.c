@@ -413,11 +413,59 @@ static struct iommu_device *vtab_probe_device(struct device *dev)
 	return &vtab->iommu;
 }
 
-/* The endpoint is blocked already, see release_domain */
+/* Whether the device has let go of the domain, for all of an endpoint's IDs */
+static bool vtab_send_detach(struct vtab_endpoint *ep, u32 domain)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct virtio_iommu_req_detach req = {
+		.head.type = VIRTIO_IOMMU_T_DETACH,
+		.domain = cpu_to_le32(domain),
+	};
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < fwspec->num_ids; i++) {
+		if (vtab_sharer(ep, fwspec->ids[i], true))
+			continue;
+		req.endpoint = cpu_to_le32(fwspec->ids[i]);
+		status = vtab_request(ep->vtab, &req,
+				      offsetof(typeof(req), tail), NULL,
+				      sizeof(req.tail));
+		/* It is not there, or it is in no domain or another one */
+		if (status != VIRTIO_IOMMU_S_OK &&
+		    status != VIRTIO_IOMMU_S_NOENT &&
+		    status != VIRTIO_IOMMU_S_INVAL)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * An endpoint that could not be blocked leaves its domain nevertheless, or the
+ * domain would be kept until the device is reset. It might be in bypass then: its
+ * DMA is stopped first.
+ */
+static void vtab_leave(struct vtab_endpoint *ep)
+{
+	guard(mutex)(&ep->vtab->mutex);
+	if (!ep->domain || ep->vtab->stopped)
+		return;
+	if (dev_is_pci(ep->dev))
+		pci_clear_master(to_pci_dev(ep->dev));
+	vtab_set_ats(ep, false);
+	if (!vtab_send_detach(ep, ep->domain->table.id))
+		return;
+	WRITE_ONCE(ep->domain->nr_endpoints, ep->domain->nr_endpoints - 1);
+	ep->table = NULL;
+	ep->domain = NULL;
+}
+
+/* Most endpoints are blocked already, see release_domain */
 static void vtab_release_device(struct device *dev)
 {
 	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
 
+	vtab_leave(ep);
 	device_link_remove(dev, &ep->vtab->vdev->dev);
 	vtab_del_endpoint(ep);
 	kfree(ep);
