@@ -333,10 +333,12 @@ static int vtab_domain_init(struct vtab_domain *dom,
  */
 struct iommu_domain *vtab_domain_alloc(struct device *dev)
 {
-	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+	struct vtab_endpoint *ep = vtab_model(dev_iommu_priv_get(dev));
 	struct vtab_domain *dom;
 	int rc;
 
+	if (!ep)
+		return ERR_PTR(-EOPNOTSUPP);
 	if (READ_ONCE(ep->vtab->broken))
 		return ERR_PTR(-EIO);
 	dom = kzalloc_obj(*dom);

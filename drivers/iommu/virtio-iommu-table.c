@@ -50,11 +50,35 @@ static struct vtab_endpoint *vtab_sharer(const struct vtab_endpoint *ep, u32 id,
 	return NULL;
 }
 
+/*
+ * Makes a request for one ID, returns as vtab_request(). Who can't use tables is
+ * blocked by a domain that maps nothing.
+ */
+static int vtab_send_attach_id(struct vtab_endpoint *ep, u32 id,
+			       const struct vtab_table *table, bool ats)
+{
+	struct virtio_iommu_req_attach plain = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH,
+		.domain = cpu_to_le32(table->plain_id),
+		.endpoint = cpu_to_le32(id),
+		.flags = cpu_to_le32(table == &ep->vtab->identity ?
+				     VIRTIO_IOMMU_ATTACH_F_BYPASS : 0),
+	};
+	struct virtio_iommu_req_attach_table_arm req;
+
+	if (!ep->tables)
+		return vtab_request(ep->vtab, &plain,
+				    offsetof(typeof(plain), tail), NULL,
+				    sizeof(plain.tail));
+	vtab_arm_make_attach(table->id, id, table->ste, ats, &req);
+	return vtab_request(ep->vtab, &req, offsetof(typeof(req), tail), NULL,
+			    sizeof(req.tail));
+}
+
 static int vtab_send_attach(struct vtab_endpoint *ep,
 			    const struct vtab_table *table, bool ats)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
-	struct virtio_iommu_req_attach_table_arm req;
 	bool block = table == &ep->vtab->blocked;
 	unsigned int i;
 	int status;
@@ -63,11 +87,7 @@ static int vtab_send_attach(struct vtab_endpoint *ep,
 		/* The last one that uses it blocks it */
 		if (block && vtab_sharer(ep, fwspec->ids[i], true))
 			continue;
-		vtab_arm_make_attach(table->id, fwspec->ids[i], table->ste, ats,
-				     &req);
-		status = vtab_request(ep->vtab, &req,
-				      offsetof(typeof(req), tail), NULL,
-				      sizeof(req.tail));
+		status = vtab_send_attach_id(ep, fwspec->ids[i], table, ats);
 		if (status < 0)
 			return status;
 		/*
@@ -151,11 +171,46 @@ static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 	return vtab_attach_locked(ep, table, dom);
 }
 
+static bool vtab_is_bridge(const struct vtab_endpoint *ep)
+{
+	return dev_is_pci(ep->dev) && pci_is_bridge(to_pci_dev(ep->dev));
+}
+
+/**
+ * vtab_model - Find the endpoint that tables are made for
+ * @ep: An endpoint
+ *
+ * A bridge is in a group with the devices behind it that it does not isolate from
+ * each other. These have tables, whichever of the group asks for them first.
+ * There is no risk that the endpoint goes away if the group's mutex is held, as
+ * it is when that is not @ep itself: nothing but the core's default domain is
+ * made for a bridge.
+ *
+ * Return: @ep, or the endpoint that it is in a group with, or NULL.
+ */
+struct vtab_endpoint *vtab_model(struct vtab_endpoint *ep)
+{
+	struct vtab_endpoint *other;
+
+	if (ep->tables)
+		return ep;
+	if (!vtab_is_bridge(ep))
+		return NULL;
+	guard(mutex)(&ep->vtab->mutex);
+	list_for_each_entry(other, &ep->vtab->endpoints, entry)
+		if (other->tables &&
+		    other->dev->iommu_group == ep->dev->iommu_group)
+			return other;
+	return NULL;
+}
+
 /**
  * vtab_attach_paging - Attach a device to a paging domain
  * @domain: The domain
  * @dev: The device
  * @old: What it is attached to
+ *
+ * A bridge makes no DMA of its own: it is blocked, for the sake of its group.
  *
  * Return: 0 or a negative errno: -EINVAL if they don't go together.
  */
@@ -165,7 +220,9 @@ int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
 	struct vtab_domain *dom = to_vtab_domain(domain);
 	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
 
-	if (!vtab_domain_fits(dom, ep))
+	if (!ep->tables && vtab_is_bridge(ep))
+		return vtab_attach(ep, &ep->vtab->blocked, NULL);
+	if (!ep->tables || !vtab_domain_fits(dom, ep))
 		return -EINVAL;
 	return vtab_attach(ep, &dom->table, dom);
 }
@@ -201,7 +258,7 @@ static struct iommu_domain vtab_blocked_domain = {
 };
 
 /**
- * vtab_stop_dma - Stop the DMA of all endpoints that are PCI devices
+ * vtab_stop_dma - Stop the DMA of all PCI devices that use tables
  * @vtab: The virtio-iommu
  */
 void vtab_stop_dma(struct vtab_dev *vtab)
@@ -210,7 +267,7 @@ void vtab_stop_dma(struct vtab_dev *vtab)
 
 	lockdep_assert_held(&vtab->lock);
 	list_for_each_entry(ep, &vtab->endpoints, entry)
-		if (dev_is_pci(ep->dev))
+		if (ep->tables && dev_is_pci(ep->dev))
 			pci_clear_master(to_pci_dev(ep->dev));
 }
 
@@ -273,6 +330,28 @@ static int vtab_parse_regions(struct vtab_endpoint *ep, const void *props)
 	return nr_msi > 1 ? -EINVAL : 0;
 }
 
+/*
+ * An endpoint that no SMMU walks tables for: one that is emulated, most of all a
+ * bridge, without which Linux would not see that what is behind it is one group;
+ * or one of those that the host has in a group with others. Without BYPASS_CONFIG
+ * there is no domain that lets everything through. The first attach must not fail:
+ * so it is tried.
+ */
+static int vtab_check_plain(struct vtab_endpoint *ep)
+{
+	struct vtab_dev *vtab = ep->vtab;
+
+	dev_info(ep->dev, "virtio-iommu: no SMMU walks tables for this device\n");
+	if (!virtio_has_feature(vtab->vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG) ||
+	    (dev_is_pci(ep->dev) && to_pci_dev(ep->dev)->untrusted))
+		return -ENODEV;
+	guard(mutex)(&vtab->mutex);
+	if (vtab->stopped || vtab_send_attach(ep, &vtab->identity, false))
+		return -ENODEV;
+	ep->table = &vtab->identity;
+	return 0;
+}
+
 /* What PROBE said, as an endpoint. Properties that are not known are ignored. */
 static struct vtab_endpoint *vtab_parse_probe(struct vtab_dev *vtab,
 					      struct device *dev,
@@ -305,12 +384,9 @@ static struct vtab_endpoint *vtab_parse_probe(struct vtab_dev *vtab,
 	ep->nr_resv = nr_resv;
 	ep->dev = dev;
 	ep->vtab = vtab;
-	if (!arm) {
-		/* An emulated one, which may work without; see config.bypass */
-		dev_info(dev, "virtio-iommu: no SMMU walks tables for this device\n");
-		return ERR_PTR(-ENODEV);
-	}
-	lacks = vtab_arm_parse_idr(arm, vtab->pgsizes, PAGE_SIZE, &ep->caps);
+	ep->tables = arm;
+	lacks = arm ? vtab_arm_parse_idr(arm, vtab->pgsizes, PAGE_SIZE,
+					 &ep->caps) : NULL;
 	if (lacks) {
 		dev_err(dev, "virtio-iommu: can't use page tables: %s\n",
 			lacks);
@@ -320,6 +396,8 @@ static struct vtab_endpoint *vtab_parse_probe(struct vtab_dev *vtab,
 		dev_err(dev, "virtio-iommu: PROBE returned reserved regions that make no sense\n");
 		return ERR_PTR(-ENODEV);
 	}
+	if (!arm && vtab_check_plain(ep))
+		return ERR_PTR(-ENODEV);
 	return no_free_ptr(ep);
 }
 
@@ -396,7 +474,7 @@ static struct iommu_device *vtab_probe_device(struct device *dev)
 
 	ratelimit_state_init(&ep->faults, DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
-	ep->ats = ep->caps.ats && dev_is_pci(dev) &&
+	ep->ats = ep->tables && ep->caps.ats && dev_is_pci(dev) &&
 		  !pci_prepare_ats(to_pci_dev(dev), __ffs(ep->caps.pgsizes));
 	rc = vtab_add_endpoint(ep);
 	if (rc) {
@@ -501,6 +579,12 @@ static void vtab_get_resv_regions(struct device *dev, struct list_head *head)
 		of_iommu_get_resv_regions(dev, head);
 }
 
+/* Nobody could translate for it; not for a group in which somebody could */
+static int vtab_def_domain_type(struct device *dev)
+{
+	return vtab_model(dev_iommu_priv_get(dev)) ? 0 : IOMMU_DOMAIN_IDENTITY;
+}
+
 static int vtab_of_xlate(struct device *dev, const struct of_phandle_args *args)
 {
 	return iommu_fwspec_add_ids(dev, args->args, 1);
@@ -528,6 +612,7 @@ static const struct iommu_ops vtab_ops = {
 	.probe_device		= vtab_probe_device,
 	.release_device		= vtab_release_device,
 	.device_group		= vtab_device_group,
+	.def_domain_type	= vtab_def_domain_type,
 	.get_resv_regions	= vtab_get_resv_regions,
 	.of_xlate		= vtab_of_xlate,
 	.identity_domain	= &vtab_identity_domain,
@@ -581,19 +666,24 @@ static int vtab_read_config(struct vtab_dev *vtab)
 				struct virtio_iommu_config, domain_range.end,
 				&last);
 
-	/* IDs for identity, blocked and at least one paging domain */
+	/*
+	 * IDs for identity and blocked, for these two without tables, and for at
+	 * least one paging domain
+	 */
 	last = min(last, INT_MAX);
 	if (!vtab->pgsizes || vtab->input_last < vtab->input_first ||
 	    !vtab->probe_size || vtab->probe_size > VTAB_MAX_PROBE_SIZE ||
-	    last < 2 || first > last - 2) {
+	    last < 4 || first > last - 4) {
 		dev_err(&vdev->dev, "the configuration makes no sense\n");
 		return -EINVAL;
 	}
 	vtab->identity.id = first;
 	vtab_arm_make_ste_fixed(true, vtab->identity.ste);
+	vtab->identity.plain_id = first + 2;
 	vtab->blocked.id = first + 1;
 	vtab_arm_make_ste_fixed(false, vtab->blocked.ste);
-	vtab->first_id = first + 2;
+	vtab->blocked.plain_id = first + 3;
+	vtab->first_id = first + 4;
 	vtab->last_id = last;
 	return 0;
 }
@@ -769,14 +859,16 @@ out_close:
 static void vtab_remove(struct virtio_device *vdev)
 {
 	struct vtab_dev *vtab = vdev->priv;
-	bool has_endpoints;
+	struct vtab_endpoint *ep;
+	bool has_tables = false;
 
 	scoped_guard(mutex, &vtab->mutex)
-		has_endpoints = !list_empty(&vtab->endpoints);
+		list_for_each_entry(ep, &vtab->endpoints, entry)
+			has_tables |= ep->tables;
 	iommu_device_unregister(&vtab->iommu);
 	iommu_device_sysfs_remove(&vtab->iommu);
 	vtab_unlist(vtab);
-	vtab_close(vtab, has_endpoints);
+	vtab_close(vtab, has_tables);
 	vtab_put(vtab);
 }
 

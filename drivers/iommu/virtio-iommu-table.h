@@ -58,10 +58,13 @@ struct vtab_slot {
 /**
  * struct vtab_table - What an endpoint can be attached to
  * @id: Domain ID; one ID never goes with two different tables
+ * @plain_id: Domain ID for endpoints that can't use tables, of identity and
+ *            blocked
  * @ste: Stream table entry, without ATS
  */
 struct vtab_table {
 	u32 id;
+	u32 plain_id;
 	__le64 ste[VTAB_STE_DWORDS];
 };
 
@@ -200,7 +203,8 @@ struct vtab_domain {
  * @entry: In &vtab_dev.endpoints
  * @table: What it is attached to, NULL before the first time
  * @domain: The paging domain that it is attached to, or NULL
- * @caps: What its SMMU can do
+ * @tables: It can use tables. If not, it is either in bypass or blocked.
+ * @caps: What its SMMU can do, if @tables
  * @ats: It has ATS and the SMMU supports it
  * @ats_on: ATS is enabled
  * @faults: Limits the messages about faults
@@ -213,6 +217,7 @@ struct vtab_endpoint {
 	struct list_head entry;
 	const struct vtab_table *table;
 	struct vtab_domain *domain;
+	bool tables;
 	struct vtab_arm_caps caps;
 	bool ats;
 	bool ats_on;
@@ -227,6 +232,7 @@ static inline struct vtab_domain *to_vtab_domain(struct iommu_domain *domain)
 }
 
 /* virtio-iommu-table.c */
+struct vtab_endpoint *vtab_model(struct vtab_endpoint *ep);
 void vtab_stop_dma(struct vtab_dev *vtab);
 void vtab_put(struct vtab_dev *vtab);
 int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
