@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/vmstat.h>
 
 #include "virtio-iommu-table.h"
 
@@ -151,26 +152,37 @@ static const struct iommu_flush_ops vtab_flush_ops = {
 	.tlb_add_page	= vtab_tlb_add_page,
 };
 
+/* In the statistics of the system and of memory cgroups, as for other IOMMUs */
+static void vtab_account(struct folio *folio, bool add)
+{
+	long nr = folio_nr_pages(folio);
+
+	if (!add)
+		nr = -nr;
+	mod_node_page_state(folio_pgdat(folio), NR_IOMMU_PAGES, nr);
+	lruvec_stat_mod_folio(folio, NR_SECONDARY_PAGETABLE, nr);
+}
+
 static void *vtab_alloc_table(void *cookie, size_t size, gfp_t gfp)
 {
 	struct vtab_domain *dom = cookie;
-	unsigned int order = get_order(size);
 	struct page *page;
 
 	page = alloc_pages_node(dev_to_node(&dom->vtab->vdev->dev),
-				gfp | __GFP_ZERO, order);
+				gfp | __GFP_ZERO | __GFP_COMP,
+				get_order(size));
 	if (!page)
 		return NULL;
-	set_page_private(page, order);
+	vtab_account(page_folio(page), true);
 	return page_address(page);
 }
 
 static void vtab_free_page(struct page *page)
 {
-	unsigned int order = page_private(page);
+	struct folio *folio = page_folio(page);
 
-	set_page_private(page, 0);
-	__free_pages(page, order);
+	vtab_account(folio, false);
+	folio_put(folio);
 }
 
 /* Free pages of tables, or keep them if the device may walk these tables */

@@ -16,6 +16,7 @@
 #include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 #include <linux/timekeeping.h>
 
 #include "virtio-iommu-table.h"
@@ -130,6 +131,7 @@ static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 		vtab_break(vtab, "a request is not answered");
 		return false;
 	case VTAB_WAIT_NOTIFY:
+		atomic64_inc(&vtab->nr_late);
 		virtqueue_notify(vtab->req_vq);
 		return true;
 	default:
@@ -165,6 +167,7 @@ static int vtab_add(struct vtab_dev *vtab, const void *req, size_t len,
 		return rc;
 	}
 	vtab->nr_free--;
+	WRITE_ONCE(vtab->nr_requests, vtab->nr_requests + 1);
 	return 0;
 }
 
@@ -313,3 +316,37 @@ void vtab_ring_free(struct vtab_dev *vtab)
 	vtab->nr_slots = 0;
 	vtab->nr_free = 0;
 }
+
+static ssize_t requests_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	struct vtab_dev *vtab = dev_to_virtio(dev)->priv;
+
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(vtab->nr_requests));
+}
+static DEVICE_ATTR_RO(requests);
+
+static ssize_t late_notifications_show(struct device *dev,
+				       struct device_attribute *attr, char *buf)
+{
+	struct vtab_dev *vtab = dev_to_virtio(dev)->priv;
+
+	return sysfs_emit(buf, "%lld\n", atomic64_read(&vtab->nr_late));
+}
+static DEVICE_ATTR_RO(late_notifications);
+
+static struct attribute *vtab_stats[] = {
+	&dev_attr_requests.attr,
+	&dev_attr_late_notifications.attr,
+	NULL
+};
+
+static const struct attribute_group vtab_stats_group = {
+	.name = "stats",
+	.attrs = vtab_stats,
+};
+
+const struct attribute_group *const vtab_groups[] = {
+	&vtab_stats_group,
+	NULL
+};

@@ -952,6 +952,7 @@ MODULE_DEVICE_TABLE(virtio, vtab_ids);
 static struct virtio_driver vtab_driver = {
 	.driver.name			= KBUILD_MODNAME,
 	.driver.suppress_bind_attrs	= true,
+	.driver.dev_groups		= vtab_groups,
 	.id_table			= vtab_ids,
 	.feature_table			= vtab_features,
 	.feature_table_size		= ARRAY_SIZE(vtab_features),

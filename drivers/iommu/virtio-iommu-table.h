@@ -16,6 +16,7 @@
 #ifndef _VIRTIO_IOMMU_TABLE_H
 #define _VIRTIO_IOMMU_TABLE_H
 
+#include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/idr.h>
 #include <linux/io-pgtable.h>
@@ -78,12 +79,15 @@ struct vtab_table {
  * @broken: A request was not answered: no more are made. Never cleared.
  * @keep: The device may use memory that it was given, nothing is freed
  * @lock: Protects @req_vq, @slots, @free, @nr_free, @kept_pages; writing to
- *        @broken, @keep and @reaped; @endpoints together with @mutex
+ *        @broken, @keep, @nr_requests and @reaped; @endpoints together with
+ *        @mutex
  * @slots: Memory for requests, @nr_slots of them
  * @nr_slots: See @slots
  * @free: The slots that are not in use, @nr_free of them
  * @nr_free: See @free
+ * @nr_requests: Number of requests that were made
  * @reaped: Number of replies that were taken off the ring
+ * @nr_late: Number of notifications that were not relied on others for
  * @reset_work: Resets the device after it broke
  * @wq: For those who wait until @was_reset, or for @faulting
  * @was_reset: A broken device was reset: it uses no memory, and all endpoints
@@ -131,8 +135,10 @@ struct vtab_dev {
 	unsigned int nr_slots;
 	struct vtab_slot **free;
 	unsigned int nr_free;
+	u64 nr_requests;
 
 	u16 reaped ____cacheline_aligned_in_smp;
+	atomic64_t nr_late;
 
 	struct work_struct reset_work;
 	wait_queue_head_t wq;
@@ -257,5 +263,6 @@ void vtab_ring_free(struct vtab_dev *vtab);
 int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 		 void *reply, size_t reply_len);
 void vtab_break(struct vtab_dev *vtab, const char *why);
+extern const struct attribute_group *const vtab_groups[];
 
 #endif /* _VIRTIO_IOMMU_TABLE_H */
