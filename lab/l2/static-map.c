@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * static-map DEVICE GIB runs|pages
+ * static-map DEVICE GIB runs|pages|small
  *
- * Maps GIB of huge pages for a PCI device that vfio-pci has, at once, and unmaps
+ * Maps GIB of huge pages, or of small ones, for a PCI device that vfio-pci has, at once, and unmaps
  * them, as a user-space driver does when it starts and ends. Prints how long both
  * took.
  *
  * A guest has less RAM than that: the same huge pages are there again and again,
  * which is all the same to an IOMMU. It matters how many of them are next to each
  * other in RAM, as the kernel then maps them together: as many as possible with
- * "runs", none with "pages". Chance would have it otherwise each time.
+ * "runs", none with "pages". Chance would have it otherwise each time. With "small",
+ * all pages are mapped one by one: their tables are what there is to free.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -31,6 +32,7 @@
 #define HUGE_PAGE	(2UL << 20)
 #define NR_PAGES	64UL
 #define RAM		(NR_PAGES * HUGE_PAGE)
+#define SMALL_RAM	(16UL << 20)
 /* Where nothing else of a program is */
 #define MEMORY		(64UL << 30)
 #define PAGEMAP_PFN	((1ULL << 55) - 1)
@@ -100,6 +102,27 @@ static void *huge_memory(size_t size, bool runs)
 			 MAP_FIXED_NOREPLACE, fd, pages[at] * HUGE_PAGE) ==
 		    MAP_FAILED)
 			err(1, "huge page %zu from %#lx on", i, MEMORY);
+	}
+	return (void *)MEMORY;
+}
+
+/* Return @size bytes of memory in small pages, of which none is next to the last */
+static void *small_memory(size_t size)
+{
+	const size_t page = getpagesize(), nr = SMALL_RAM / page;
+	int fd = memfd_create("static-map", MFD_CLOEXEC);
+	size_t i;
+
+	if (fd < 0 || ftruncate(fd, SMALL_RAM))
+		err(1, "memfd");
+	/* Each page of the file is allocated right after the one that follows it */
+	for (i = 0; i < size / page; i++) {
+		if (mmap((void *)(MEMORY + i * page), page,
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE |
+			 MAP_FIXED_NOREPLACE, fd, (nr - 1 - i % nr) * page) ==
+		    MAP_FAILED)
+			err(1, "page %zu from %#lx on: /proc/sys/vm/max_map_count?",
+			    i, MEMORY);
 	}
 	return (void *)MEMORY;
 }
@@ -179,21 +202,26 @@ static void measure(int iommufd, __u32 ioas, void *memory, size_t size)
 
 int main(int argc, char **argv)
 {
+	bool runs, small;
 	unsigned long gib;
 	int iommufd, ioas;
-	bool runs;
+	void *memory;
 
 	if (argc != 4)
 		errx(2, "see the head of static-map.c");
 	gib = strtoul(argv[2], NULL, 0);
 	runs = !strcmp(argv[3], "runs");
-	if (!gib || gib > MAX_GIB || (!runs && strcmp(argv[3], "pages")))
-		errx(2, "from 1 to %d GiB, runs or pages", MAX_GIB);
+	small = !strcmp(argv[3], "small");
+	if (!gib || gib > MAX_GIB ||
+	    (!runs && !small && strcmp(argv[3], "pages")))
+		errx(2, "from 1 to %d GiB, runs, pages or small", MAX_GIB);
 
 	iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (iommufd < 0)
 		err(1, "/dev/iommu: the kernel needs CONFIG_IOMMUFD");
 	ioas = attach(argv[1], iommufd);
-	measure(iommufd, ioas, huge_memory(gib << 30, runs), gib << 30);
+	memory = small ? small_memory(gib << 30) :
+			 huge_memory(gib << 30, runs);
+	measure(iommufd, ioas, memory, gib << 30);
 	return 0;
 }
