@@ -3,6 +3,7 @@
  * virtio-iommu with tables of the guest: internal interfaces
  *
  *   virtio-iommu-table.c        virtio device, endpoints, iommu_ops
+ *   virtio-iommu-table-attach.c what endpoints are attached to
  *   virtio-iommu-table-event.c  faults
  *   virtio-iommu-table-domain.c paging domains
  *   virtio-iommu-table-ring.c   requests and how they are waited for
@@ -238,11 +239,22 @@ static inline struct vtab_domain *to_vtab_domain(struct iommu_domain *domain)
 }
 
 /* virtio-iommu-table.c */
-struct vtab_endpoint *vtab_model(struct vtab_endpoint *ep);
 void vtab_stop_dma(struct vtab_dev *vtab);
 void vtab_put(struct vtab_dev *vtab);
+
+/* virtio-iommu-table-attach.c */
+struct vtab_endpoint *vtab_sharer(const struct vtab_endpoint *ep, u32 id,
+				  bool live);
+struct vtab_endpoint *vtab_model(struct vtab_endpoint *ep);
+int vtab_send_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
+		     bool ats);
+int vtab_attach_locked(struct vtab_endpoint *ep, const struct vtab_table *table,
+		       struct vtab_domain *dom);
 int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
 		       struct iommu_domain *old);
+void vtab_leave(struct vtab_endpoint *ep);
+extern struct iommu_domain vtab_identity_domain;
+extern struct iommu_domain vtab_blocked_domain;
 
 /* virtio-iommu-table-domain.c */
 struct iommu_domain *vtab_domain_alloc(struct device *dev);
