@@ -173,6 +173,14 @@ static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 	/* Likewise, and the ring may be dead */
 	if (ep->vtab->stopped)
 		return ep->table == &ep->vtab->blocked ? 0 : -EBUSY;
+	/* Blocked it is, and it may be told to remain so */
+	if (ep->vtab->asleep) {
+		if (table != &ep->vtab->blocked)
+			return -EBUSY;
+		ep->asleep_table = table;
+		ep->asleep_domain = NULL;
+		return 0;
+	}
 	return vtab_attach_locked(ep, table, dom);
 }
 

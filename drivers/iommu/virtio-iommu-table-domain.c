@@ -44,8 +44,12 @@ static bool vtab_invalidated(struct vtab_domain *dom,
 				  offsetof(typeof(*req), tail), NULL,
 				  sizeof(req->tail));
 
-	/* A domain is unknown to the device until an endpoint is attached */
-	return status == VIRTIO_IOMMU_S_OK || status == VIRTIO_IOMMU_S_NOENT;
+	/*
+	 * A domain is unknown to the device until an endpoint is attached, and none
+	 * is while the device sleeps
+	 */
+	return status == VIRTIO_IOMMU_S_OK || status == VIRTIO_IOMMU_S_NOENT ||
+	       status == -ESHUTDOWN;
 }
 
 /*

@@ -12,6 +12,7 @@
  * request is answered, or the device is reset.
  */
 #include <linux/cleanup.h>
+#include <linux/delay.h>
 #include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
@@ -94,9 +95,12 @@ static void vtab_reap_locked(struct vtab_dev *vtab)
  */
 static bool vtab_peek(struct vtab_dev *vtab)
 {
-	/* vtab_close() sets broken and waits for this before it frees queues */
+	/*
+	 * vtab_close() sets broken, vtab_ring_sleep() asleep, and they wait for
+	 * this before queues are freed
+	 */
 	guard(rcu)();
-	return !READ_ONCE(vtab->broken) &&
+	return !READ_ONCE(vtab->broken) && !READ_ONCE(vtab->asleep) &&
 	       virtqueue_poll(vtab->req_vq, READ_ONCE(vtab->reaped));
 }
 
@@ -107,7 +111,8 @@ static void vtab_reap(struct vtab_dev *vtab)
 	/* If somebody else has it, then that one reaps */
 	if (!raw_spin_trylock_irqsave(&vtab->lock, flags))
 		return;
-	vtab_reap_locked(vtab);
+	if (!vtab->asleep)
+		vtab_reap_locked(vtab);
 	raw_spin_unlock_irqrestore(&vtab->lock, flags);
 }
 
@@ -118,6 +123,11 @@ static bool vtab_poll(struct vtab_dev *vtab, struct vtab_timer *timer)
 	guard(rcu)();
 	if (READ_ONCE(vtab->broken))
 		return false;
+	/* Whoever has put it to sleep waits for the replies */
+	if (READ_ONCE(vtab->asleep)) {
+		cpu_relax();
+		return true;
+	}
 	if (virtqueue_is_broken(vtab->req_vq)) {
 		vtab_break(vtab, "the request queue is broken");
 		return false;
@@ -148,6 +158,8 @@ static int vtab_add(struct vtab_dev *vtab, const void *req, size_t len,
 	int rc;
 
 	lockdep_assert_held(&vtab->lock);
+	if (vtab->asleep)
+		return -ESHUTDOWN;
 	if (!vtab->nr_free)
 		vtab_reap_locked(vtab);
 	if (vtab->broken)
@@ -214,7 +226,7 @@ static int vtab_submit(struct vtab_dev *vtab, const void *req, size_t len,
  * broken from then on.
  *
  * Return: the reply's status, VIRTIO_IOMMU_S_*, or a negative errno: -EIO if
- * the device is broken.
+ * the device is broken, -ESHUTDOWN if it sleeps.
  */
 int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 		 void *reply, size_t reply_len)
@@ -315,6 +327,55 @@ void vtab_ring_free(struct vtab_dev *vtab)
 	vtab->free = NULL;
 	vtab->nr_slots = 0;
 	vtab->nr_free = 0;
+}
+
+/**
+ * vtab_ring_sleep - Make no more requests
+ * @vtab: The virtio-iommu, all endpoints of which are blocked
+ *
+ * When this returns, nobody uses the request queue, and nobody waits.
+ *
+ * Return: 0, or -EIO if a request was not answered.
+ */
+int vtab_ring_sleep(struct vtab_dev *vtab)
+{
+	struct vtab_timer timer = {};
+	bool idle;
+
+	lockdep_assert_held(&vtab->mutex);
+	scoped_guard(raw_spinlock_irq, &vtab->lock)
+		WRITE_ONCE(vtab->asleep, true);
+	for (;;) {
+		scoped_guard(raw_spinlock_irq, &vtab->lock) {
+			vtab_reap_locked(vtab);
+			idle = vtab->nr_free == vtab->nr_slots;
+		}
+		if (idle || READ_ONCE(vtab->broken))
+			break;
+		if (vtab_timer_step(&timer, ktime_get_mono_fast_ns(),
+				    vtab_timeout()) == VTAB_WAIT_TIMEOUT)
+			vtab_break(vtab, "a request is not answered");
+		usleep_range(50, 100);
+	}
+	/* See vtab_peek() and vtab_submit() */
+	synchronize_rcu();
+	if (idle)
+		return 0;
+	scoped_guard(raw_spinlock_irq, &vtab->lock)
+		WRITE_ONCE(vtab->asleep, false);
+	return -EIO;
+}
+
+/**
+ * vtab_ring_wake - Make requests again
+ * @vtab: The virtio-iommu, with its queues
+ */
+void vtab_ring_wake(struct vtab_dev *vtab)
+{
+	lockdep_assert_held(&vtab->mutex);
+	guard(raw_spinlock_irq)(&vtab->lock);
+	vtab->reaped = 0;
+	WRITE_ONCE(vtab->asleep, false);
 }
 
 static ssize_t requests_show(struct device *dev, struct device_attribute *attr,

@@ -343,7 +343,13 @@ static const struct iommu_ops vtab_ops = {
 	.owner			= THIS_MODULE,
 };
 
-static int vtab_find_vqs(struct vtab_dev *vtab)
+/**
+ * vtab_find_vqs - Make the queues, and memory for what is in them
+ * @vtab: The virtio-iommu
+ *
+ * Return: 0 or a negative errno.
+ */
+int vtab_find_vqs(struct vtab_dev *vtab)
 {
 	struct virtqueue_info info[] = {
 		{ "request" },
@@ -362,6 +368,20 @@ static int vtab_find_vqs(struct vtab_dev *vtab)
 	if (!vtab->events)
 		return -ENOMEM;
 	return vtab_ring_init(vtab);
+}
+
+/**
+ * vtab_free_vqs - Forget the queues and free memory for what was in them
+ * @vtab: The virtio-iommu, which was reset and has no queues any more
+ */
+void vtab_free_vqs(struct vtab_dev *vtab)
+{
+	vtab->req_vq = NULL;
+	vtab->event_vq = NULL;
+	vtab_ring_free(vtab);
+	kfree(vtab->events);
+	vtab->events = NULL;
+	vtab->nr_events = 0;
 }
 
 static int vtab_read_config(struct vtab_dev *vtab)
@@ -409,17 +429,27 @@ static int vtab_read_config(struct vtab_dev *vtab)
 	return 0;
 }
 
-/*
+/**
+ * vtab_swap_bypass - Set config.bypass
+ * @vtab: The virtio-iommu
+ * @bypass: New value
+ *
  * After a reset no endpoint is in a domain. It must not be in bypass then, where
  * all memory is within its reach; without BYPASS_CONFIG there is no bypass.
+ *
+ * Return: the old value.
  */
-static void vtab_clear_bypass(struct vtab_dev *vtab)
+u8 vtab_swap_bypass(struct vtab_dev *vtab, u8 bypass)
 {
+	const unsigned int at = offsetof(struct virtio_iommu_config, bypass);
 	struct virtio_device *vdev = vtab->vdev;
+	u8 old;
 
-	if (virtio_has_feature(vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG))
-		virtio_cwrite8(vdev, offsetof(struct virtio_iommu_config,
-					      bypass), 0);
+	if (!virtio_has_feature(vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG))
+		return 0;
+	old = virtio_cread8(vdev, at);
+	virtio_cwrite8(vdev, at, bypass);
+	return old;
 }
 
 /*
@@ -460,7 +490,7 @@ static void vtab_reset_work(struct work_struct *work)
 	/* See vtab_submit() */
 	synchronize_rcu();
 	disable_work_sync(&vtab->event_work);
-	vtab_clear_bypass(vtab);
+	vtab_swap_bypass(vtab, 0);
 	virtio_reset_device(vtab->vdev);
 	if (vtab_reset_done(vtab))
 		dev_notice(&vtab->vdev->dev,
@@ -481,14 +511,13 @@ static void vtab_close(struct vtab_dev *vtab, bool clear_bypass)
 	/* Whoever has not seen that is done with the queues after this */
 	synchronize_rcu();
 	if (clear_bypass)
-		vtab_clear_bypass(vtab);
+		vtab_swap_bypass(vtab, 0);
 	virtio_reset_device(vdev);
 	if (vtab->req_vq)
 		vdev->config->del_vqs(vdev);
 	if (!vtab_reset_done(vtab))
 		return;
-	vtab_ring_free(vtab);
-	kfree(vtab->events);
+	vtab_free_vqs(vtab);
 }
 
 static struct vtab_dev *vtab_alloc(struct virtio_device *vdev)
@@ -609,14 +638,10 @@ static void vtab_shutdown(struct virtio_device *vdev)
 	disable_work_sync(&vtab->event_work);
 	guard(mutex)(&vtab->mutex);
 	vtab->stopped = true;
+	if (vtab->asleep)
+		return;
 	list_for_each_entry(ep, &vtab->endpoints, entry)
 		vtab_attach_locked(ep, &vtab->blocked, NULL);
-}
-
-static int vtab_freeze(struct virtio_device *vdev)
-{
-	dev_err(&vdev->dev, "can't be suspended\n");
-	return -EOPNOTSUPP;
 }
 
 static void vtab_config_changed(struct virtio_device *vdev)
@@ -682,6 +707,9 @@ static struct virtio_driver vtab_driver = {
 	.remove				= vtab_remove,
 	.shutdown			= vtab_shutdown,
 	.freeze				= vtab_freeze,
+	.restore			= vtab_restore,
+	.reset_prepare			= vtab_freeze,
+	.reset_done			= vtab_restore,
 	.config_changed			= vtab_config_changed,
 };
 module_virtio_driver(vtab_driver);

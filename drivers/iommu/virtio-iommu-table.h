@@ -7,6 +7,7 @@
  *   virtio-iommu-table-event.c  faults
  *   virtio-iommu-table-domain.c paging domains
  *   virtio-iommu-table-ring.c   requests and how they are waited for
+ *   virtio-iommu-table-sleep.c  suspend, hibernation and reset
  *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
  *   virtio-iommu-table-wait.h   timeouts and late notifications; unit-tested
  *
@@ -79,6 +80,8 @@ struct vtab_table {
  * @req_vq: Request queue
  * @broken: A request was not answered: no more are made. Never cleared.
  * @keep: The device may use memory that it was given, nothing is freed
+ * @asleep: All endpoints are blocked and no requests are made, until it is
+ *          resumed. Written with @mutex and @lock held.
  * @lock: Protects @req_vq, @slots, @free, @nr_free, @kept_pages; writing to
  *        @broken, @keep, @nr_requests and @reaped; @endpoints together with
  *        @mutex
@@ -98,6 +101,7 @@ struct vtab_table {
  * @endpoints: All endpoints
  * @ids: Endpoints by ID
  * @stopped: The machine shuts down, all endpoints are blocked
+ * @asleep_bypass: config.bypass when the device was put to sleep
  * @kept_pages: Pages of tables that can't be freed while @keep is set
  * @kept_domains: Domains for which the same is true
  * @domain_ids: IDs of paging domains in use
@@ -126,6 +130,7 @@ struct vtab_dev {
 	struct virtqueue *req_vq;
 	bool broken;
 	bool keep;
+	bool asleep;
 
 	/*
 	 * For a few instructions, in any context. Raw, because who holds it
@@ -150,6 +155,7 @@ struct vtab_dev {
 	struct list_head endpoints;
 	struct xarray ids;
 	bool stopped;
+	u8 asleep_bypass;
 	struct list_head kept_pages;
 	struct list_head kept_domains;
 	struct ida domain_ids;
@@ -210,6 +216,8 @@ struct vtab_domain {
  * @entry: In &vtab_dev.endpoints
  * @table: What it is attached to, NULL before the first time
  * @domain: The paging domain that it is attached to, or NULL
+ * @asleep_table: @table after the device has slept, NULL when it is awake
+ * @asleep_domain: @domain after the device has slept
  * @tables: It can use tables. If not, it is either in bypass or blocked.
  * @caps: What its SMMU can do, if @tables
  * @ats: It has ATS and the SMMU supports it
@@ -224,6 +232,8 @@ struct vtab_endpoint {
 	struct list_head entry;
 	const struct vtab_table *table;
 	struct vtab_domain *domain;
+	const struct vtab_table *asleep_table;
+	struct vtab_domain *asleep_domain;
 	bool tables;
 	struct vtab_arm_caps caps;
 	bool ats;
@@ -239,6 +249,9 @@ static inline struct vtab_domain *to_vtab_domain(struct iommu_domain *domain)
 }
 
 /* virtio-iommu-table.c */
+int vtab_find_vqs(struct vtab_dev *vtab);
+void vtab_free_vqs(struct vtab_dev *vtab);
+u8 vtab_swap_bypass(struct vtab_dev *vtab, u8 bypass);
 void vtab_stop_dma(struct vtab_dev *vtab);
 void vtab_put(struct vtab_dev *vtab);
 
@@ -272,9 +285,15 @@ void vtab_event_callback(struct virtqueue *vq);
 /* virtio-iommu-table-ring.c */
 int vtab_ring_init(struct vtab_dev *vtab);
 void vtab_ring_free(struct vtab_dev *vtab);
+int vtab_ring_sleep(struct vtab_dev *vtab);
+void vtab_ring_wake(struct vtab_dev *vtab);
 int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 		 void *reply, size_t reply_len);
 void vtab_break(struct vtab_dev *vtab, const char *why);
 extern const struct attribute_group *const vtab_groups[];
+
+/* virtio-iommu-table-sleep.c */
+int vtab_freeze(struct virtio_device *vdev);
+int vtab_restore(struct virtio_device *vdev);
 
 #endif /* _VIRTIO_IOMMU_TABLE_H */
