@@ -12,5 +12,5 @@ CONFIG_VIRTIO_BALLOON=y
 CONFIG_VFIO_PCI=y
 CONFIG_IOMMUFD=y
 CONFIG_PCIE_PORT=y
-# Makes DMA in QEMU: has to be refused
+# Makes DMA in QEMU, which has to fail
 CONFIG_EDU=y
