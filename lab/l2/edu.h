@@ -10,10 +10,6 @@
 #include <linux/types.h>
 #include <unistd.h>
 
-#define PCI_COMMAND		4
-#define PCI_COMMAND_MEMORY	0x2
-#define PCI_COMMAND_MASTER	0x4
-
 #define EDU_DMA_SRC		0x80
 #define EDU_DMA_DST		0x88
 #define EDU_DMA_COUNT		0x90
@@ -31,6 +27,11 @@ static inline void reg_write(unsigned int reg, __u32 val)
 	asm volatile("str %w0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
 }
 
+static inline void reg_write64(unsigned int reg, __u64 val)
+{
+	asm volatile("str %0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
+}
+
 static inline __u32 reg_read(unsigned int reg)
 {
 	__u32 val;
@@ -39,13 +40,16 @@ static inline __u32 reg_read(unsigned int reg)
 	return val;
 }
 
-/* Copy four bytes from the edu's buffer to memory, or the other way */
+/*
+ * Copy four bytes from the edu's buffer to memory, or the other way. The
+ * compiler thinks that any access to a register can change memory.
+ */
 static inline void run_edu(__u64 iova, int write)
 {
 	int tries;
 
-	reg_write(EDU_DMA_SRC, write ? EDU_BUFFER : iova);
-	reg_write(EDU_DMA_DST, write ? iova : EDU_BUFFER);
+	reg_write64(EDU_DMA_SRC, write ? EDU_BUFFER : iova);
+	reg_write64(EDU_DMA_DST, write ? iova : EDU_BUFFER);
 	reg_write(EDU_DMA_COUNT, 4);
 	reg_write(EDU_DMA_CMD, EDU_DMA_RUN | (write ? EDU_DMA_TO_RAM : 0));
 	for (tries = 1000; tries; tries--) {

@@ -8,16 +8,12 @@
  * descriptors of 16 bytes, as many as it is told to, at once.
  */
 #include <err.h>
-#include <fcntl.h>
 #include <linux/types.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "edu.h"
+#include "sysfs.h"
 
 #define IGB_TCTL		0x400
 #define IGB_TCTL_EN		0x2
@@ -31,41 +27,6 @@
 #define IGB_DESC_SIZE		16
 /* The longest ring that TDLEN can say */
 #define IGB_MAX_DESCS		32768
-
-static int open_file(const char *device, const char *name)
-{
-	char path[256];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", device,
-		 name);
-	fd = open(path, O_RDWR);
-	if (fd < 0)
-		err(1, "%s", path);
-	return fd;
-}
-
-static void open_device(const char *device)
-{
-	int fd = open_file(device, "config");
-	struct stat st;
-	__u16 cmd;
-
-	if (pread(fd, &cmd, sizeof(cmd), PCI_COMMAND) != sizeof(cmd))
-		err(1, "config");
-	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (pwrite(fd, &cmd, sizeof(cmd), PCI_COMMAND) != sizeof(cmd))
-		err(1, "config");
-	close(fd);
-
-	fd = open_file(device, "resource0");
-	if (fstat(fd, &st))
-		err(1, "resource0");
-	bar = mmap(NULL, st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (bar == MAP_FAILED)
-		err(1, "resource0");
-	close(fd);
-}
 
 static void run_igb(__u64 iova, __u32 count)
 {
@@ -91,7 +52,7 @@ int main(int argc, char **argv)
 	if (argc != 5)
 		errx(2, "see the head of stray-dma.c");
 	iova = strtoull(argv[3], NULL, 0);
-	open_device(argv[2]);
+	bar = open_bar(argv[2]);
 	if (!strcmp(argv[1], "edu"))
 		run_edu(iova, !strcmp(argv[4], "write"));
 	else
