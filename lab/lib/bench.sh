@@ -42,7 +42,7 @@ run_bench()
 		--version "kernel=${ARM64##*/}" --version "root=${L1ROOT##*/}" \
 		-- "${QEMU[@]}" -serial stdio || rc=$?
 	trap - INT
-	rm -f "$run/tools.ext4"
+	l1_clean "$run"
 	if ((rc == 130)); then
 		say "interrupted; the same command goes on from here"
 	else
@@ -67,7 +67,7 @@ run_instructions()
 		--results "$run" --console "$run/console" --timeout 600 -- \
 		"${QEMU[@]}" -serial stdio -icount shift=0,sleep=off \
 		-plugin "$INSNCOUNT,out=$run/counts" || rc=$?
-	rm -f "$run/tools.ext4"
+	l1_clean "$run"
 	((rc == 0)) || { cat "$run/output"; return "$rc"; }
 	in_root -w "$run" "$LAB/bench/instructions.py" --rows "$run/rows.json" \
 		--counts "$run/counts" --json "$run/instructions.json"

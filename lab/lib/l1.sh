@@ -42,7 +42,7 @@ stage_l2()
 	build_l2_programs "$stage/programs"
 }
 
-# l1_disk RUN: the disk of tools, made anew for each run
+# l1_disk RUN: the disk of tools, made anew for each run, and those of the NVMes
 l1_disk()
 {
 	local size
@@ -52,6 +52,13 @@ l1_disk()
 	in_root mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$L1_STAGE" \
 		"$1/tools.ext4" "${size}M" >/dev/null ||
 		die "making the disk of tools failed"
+	truncate -s 64M "$1"/nvme{0,1}.img
+}
+
+# l1_clean RUN: what is of no use after it
+l1_clean()
+{
+	rm -f "$1"/{tools.ext4,nvme{0,1}.img}
 }
 
 # l1_qemu RUN KERNEL_ARGUMENTS: set QEMU to the emulator's command line
@@ -87,7 +94,15 @@ l1_qemu()
 	# Two functions of one slot share an IOMMU group
 	-device edu,addr=4.0,multifunction=on
 	-device edu,addr=4.1
-	-device edu,addr=7
+	-device edu,addr=7,dma_mask=0xffffffffffffffff
+	-drive "file=$run/nvme0.img,format=raw,if=none,id=nvme0"
+	-device nvme,serial=lab0,drive=nvme0,addr=10
+	-drive "file=$run/nvme1.img,format=raw,if=none,id=nvme1"
+	-device nvme,serial=lab1,drive=nvme1,addr=11.0,multifunction=on
+	-device edu,addr=11.1,dma_mask=0xffffffffffffffff
+	# While a device with ATS is reset, Linux attaches it to nothing
+	-device pcie-root-port,id=rp0,addr=9
+	-device virtio-rng-pci,bus=rp0,ats=on,iommu_platform=on,romfile=
 	"${trace[@]}")
 }
 
@@ -109,7 +124,7 @@ l1_run()
 		--results "$run" --console "$run/console" \
 		--timeout "$timeout" --silence "${LAB_SILENCE:-120}" ${LAB_VERBOSE:+--verbose} -- \
 		"${QEMU[@]}" -serial stdio || rc=$?
-	rm -f "$run/tools.ext4"
+	l1_clean "$run"
 	return "$rc"
 }
 
