@@ -108,7 +108,7 @@ nvme_power_off()
 	done
 	TOOK=$(($(now_ms) - start))
 	! l2_alive "$1" || { note "no end after $TOOK ms"; return 1; }
-	l2_reap "$1" && check_log "$1"
+	l2_reap "$1"
 }
 
 # ... until the next kernel is there
@@ -130,7 +130,7 @@ nvme_boot()
 	l2_start "$1" "$2" "${ASSIGNED[@]}" && l2_wait "$1"
 }
 
-# How long it takes without a vIOMMU; once is enough
+# How long it takes without a vIOMMU; once is enough. This guest is not tested.
 nvme_baseline()
 {
 	[[ ! ${BASE_OFF:-} ]] || return 0
@@ -144,7 +144,7 @@ nvme_baseline()
 test_power_off_nvme()
 {
 	nvme_baseline && nvme_boot nvmeoff "$mode" && nvme_write nvmeoff 8 &&
-		served nvmeoff && nvme_power_off nvmeoff &&
+		served nvmeoff && nvme_power_off nvmeoff && check_log nvmeoff &&
 		l1_reads 8 && quick "power-off" "$TOOK" "$BASE_OFF"
 }
 
