@@ -111,14 +111,19 @@ nvme_power_off()
 	l2_reap "$1"
 }
 
-# ... until the next kernel is there
+# ... until all devices are shut down. To start the next kernel takes much longer.
 nvme_reboot()
 {
-	local start
+	local start tries=900
 
 	start=$(now_ms)
-	l2_run "$1" 'reboot -f' 120 || return
+	printf 'reboot -f\n' >&"${L2_IN[$1]}"
+	until in_console "$1" 'reboot: Restarting system'; do
+		((tries--)) || { note "it does not reboot"; return 1; }
+		sleep 0.1
+	done
 	TOOK=$(($(now_ms) - start))
+	l2_wait "$1" && note "$1: the next kernel is there after $(($(now_ms) - start)) ms"
 }
 
 # nvme_boot NAME MODE: a guest without a NIC
