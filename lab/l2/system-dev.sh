@@ -170,7 +170,7 @@ test_nvme()
 	assigned "$nvme_host" addr=5
 	boot nvme "$mode" "${ASSIGNED[@]}" && nvme_write nvme 24 && nvme_reads nvme 24 ||
 		return
-	traffic_start || return
+	traffic_start 120 || return
 	l2_run nvme 'for i in 0 1 2 3; do
 		while [ ! -e /tmp/stop ]; do
 			dd if=/dev/nvme0n1 of=/dev/null bs=4k count=200 skip=$((i * 1000))
@@ -224,7 +224,7 @@ test_group_moves()
 	assigned "$pair_host.0" addr=5.0 multifunction=on
 	group=("${ASSIGNED[@]}")
 	assigned "$pair_host.1" addr=5.1
-	boot moves "$mode" "${group[@]}" "${ASSIGNED[@]}" && traffic_start &&
+	boot moves "$mode" "${group[@]}" "${ASSIGNED[@]}" && traffic_start 120 &&
 		nvme_write moves 4 && nvme_reads moves 4 || return
 	l2_run moves "cd /sys/bus/pci/devices &&
 		[ \$(readlink $nvme/iommu_group) = \$(readlink ${nvme%.0}.1/iommu_group) ]" ||
@@ -251,7 +251,7 @@ test_reset_function()
 	assigned "$nvme_host" addr=5
 	group=("${ASSIGNED[@]}")
 	assigned "$rng_host" addr=6
-	boot reset "$mode" "${group[@]}" "${ASSIGNED[@]}" && traffic_start &&
+	boot reset "$mode" "${group[@]}" "${ASSIGNED[@]}" && traffic_start 240 &&
 		nvme_write reset 4 && nvme_reads reset 4 || return
 	l2_run reset "cd /sys/bus/pci/devices/$nvme &&
 		live() { for i in \$(seq 150); do
@@ -303,11 +303,12 @@ test_refused_maps()
 	cat "$L2_RUN/qmp.out" >"$L2_RUN/qmp.log" &
 	exec {qmp}<>"$L2_RUN/qmp.in"
 	printf '{"execute":"qmp_capabilities"}\n' >&"$qmp"
-	exec {qmp}>&-
 	assigned 0000:00:07.0 addr=5
 	L2_VHOST="$vhost,max-mappings=$limit" l2_start refused "$mode" \
 		-chardev "pipe,id=qmp,path=$L2_RUN/qmp" -mon chardev=qmp,mode=control \
-		"${ASSIGNED[@]}" && l2_wait refused || return
+		"${ASSIGNED[@]}" && l2_wait refused || { exec {qmp}>&-; return 1; }
+	# It would be lost if nobody had the pipe open
+	exec {qmp}>&-
 	l2_run refused "cd /sys/bus/pci && echo vfio-pci >devices/$edu/driver_override &&
 		echo $edu >drivers_probe && vfio-limit $edu $iova $limit $count" || return
 
