@@ -295,7 +295,7 @@ told_of()
 test_refused_maps()
 {
 	local L2_NIC='' L2_APPEND='l2.nonic' edu=0000:00:05.0 limit=1000 count=1500
-	local iova=$((16 * mib)) qmp key value told event
+	local iova=$((16 * mib)) rc=0 qmp key value told event
 
 	rm -f "$L2_RUN"/qmp.*
 	mkdir -p "$L2_RUN"
@@ -306,9 +306,10 @@ test_refused_maps()
 	assigned 0000:00:07.0 addr=5
 	L2_VHOST="$vhost,max-mappings=$limit" l2_start refused "$mode" \
 		-chardev "pipe,id=qmp,path=$L2_RUN/qmp" -mon chardev=qmp,mode=control \
-		"${ASSIGNED[@]}" && l2_wait refused || { exec {qmp}>&-; return 1; }
-	# It would be lost if nobody had the pipe open
+		"${ASSIGNED[@]}" && l2_wait refused || rc=1
+	# Not earlier: what is in a pipe is lost with its last end
 	exec {qmp}>&-
+	((rc == 0)) || return
 	l2_run refused "cd /sys/bus/pci && echo vfio-pci >devices/$edu/driver_override &&
 		echo $edu >drivers_probe && vfio-limit $edu $iova $limit $count" || return
 
