@@ -109,9 +109,16 @@ static int vtab_check_plain(struct vtab_endpoint *ep)
 {
 	struct vtab_dev *vtab = ep->vtab;
 
-	dev_info(ep->dev, "virtio-iommu: no SMMU walks tables for this device\n");
+	/*
+	 * An emulated device may work without; see config.bypass. The core warns
+	 * about those that are in use when the virtio-iommu is removed.
+	 */
+	if (!dev_is_pci(ep->dev) || !pci_is_bridge(to_pci_dev(ep->dev))) {
+		dev_info(ep->dev, "virtio-iommu: no SMMU walks tables for this device\n");
+		return -ENODEV;
+	}
 	if (!virtio_has_feature(vtab->vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG) ||
-	    (dev_is_pci(ep->dev) && to_pci_dev(ep->dev)->untrusted))
+	    to_pci_dev(ep->dev)->untrusted)
 		return -ENODEV;
 	guard(mutex)(&vtab->mutex);
 	if (vtab->stopped || vtab_send_attach(ep, &vtab->identity, false))
