@@ -31,7 +31,7 @@ run_kunit()
 	local arguments=''
 
 	(($#)) && printf -v arguments '%q ' "$@"
-	uml_run uml "${LAB_TIMEOUT:-$((LONG ? 3600 : 900))}" \
+	uml_run uml "${LAB_TIMEOUT:-$((LONG ? 3600 : 1500))}" \
 		"export VHOST_IOMMU_TEST_LONG=$LONG
 \"\$STAGE\"/vhost-iommu-test --level unit --level device $arguments"
 }
@@ -50,7 +50,7 @@ $tool --level hardware $arguments"
 $tool-armhf --level unit || status=1
 exit \${status:-0}"
 	l1_run "${LAB_FLAVOUR/arm64/l1}" \
-		"${LAB_TIMEOUT:-$((LONG ? 7200 : 1800))}" "$command"
+		"${LAB_TIMEOUT:-$((LONG ? 7200 : 2400))}" "$command"
 }
 
 # run_selftest: that the verdict sees what must fail a run, and the benchmark's
@@ -82,7 +82,7 @@ run_system()
 	# its time.
 	LAB_L2=1 LAB_TRACE='' LAB_SILENCE=${LAB_SILENCE:-300} \
 		l1_run "${LAB_FLAVOUR/arm64/l2}" \
-		"${LAB_TIMEOUT:-$((LONG ? 9000 : 3600))}" \
+		"${LAB_TIMEOUT:-$((LONG ? 10800 : 4200))}" \
 		"bash /opt/vhost-iommu/l2/system-test $arguments"
 }
 
