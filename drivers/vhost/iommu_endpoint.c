@@ -374,14 +374,15 @@ int vhost_iommu_endpoint_add(struct vhost_iommu *viommu,
 		return PTR_ERR(ep);
 	do {
 		/* A domain with mappings gets its first device piece by piece */
-		rc = signal_pending(current) ? -EINTR :
-		     mutex_lock_killable(&viommu->lock);
+		rc = mutex_lock_killable(&viommu->lock);
 		if (!rc) {
 			rc = vhost_iommu_endpoint_enter(viommu, ep, args);
 			mutex_unlock(&viommu->lock);
 		}
 		cond_resched();
-	} while (rc == -EAGAIN);
+	} while (rc == -EAGAIN && !fatal_signal_pending(current));
+	if (rc == -EAGAIN)
+		rc = -EINTR;
 	if (rc)
 		vhost_iommu_endpoint_free(ep);
 	return rc;
