@@ -44,8 +44,8 @@
  *  - ENOSPC: a limit of the device is reached
  *  - ENOMEM: out of memory
  *  - EIO: the IOMMU did not do what was asked for; the endpoint is blocked
- *  - EINTR: a signal came first. The same call can be made again: it goes on
- *    where it was interrupted (REMOVE_RAM, ADD_ENDPOINT), or has done nothing
+ *  - EINTR: a signal came first. REMOVE_RAM goes on where it was interrupted when
+ *    it is called again; all other calls end so only if the caller is killed
  *  - ENOTTY: no such ioctl
  *
  * The VHOST_* ioctls keep the errno values of <linux/vhost.h>.
