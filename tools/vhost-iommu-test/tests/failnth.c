@@ -5,6 +5,8 @@
  * integrity: a call may fail, but nothing is lost, and afterwards all works.
  */
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "suite.h"
 #include "table.h"
@@ -18,6 +20,8 @@ FIXTURE(failnth)
 	struct vmm *v;
 	int self_nth;
 	int worker_nth;
+	int kicker[2];
+	pid_t kicker_pid;
 };
 
 /* What guests' tables are like; made anew whenever they are used */
@@ -54,8 +58,40 @@ FIXTURE_SETUP(failnth)
 	ENV_UP(&self->e, env_up(&self->e, 2));
 }
 
+/* Kicks for each byte that comes through a pipe, and says so */
+static int start_kicker(FIXTURE_DATA(failnth) *self)
+{
+	struct vq *q = &self->v->vq[VHOST_IOMMU_VQ_REQUEST];
+	char c;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, self->kicker))
+		return -errno;
+	self->kicker_pid = fork();
+	if (self->kicker_pid)
+		return self->kicker_pid < 0 ? -errno : 0;
+	close(self->kicker[0]);
+	while (read(self->kicker[1], &c, 1) == 1) {
+		vq_kick(q);
+		if (write(self->kicker[1], &c, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+static void stop_kicker(FIXTURE_DATA(failnth) *self)
+{
+	int status;
+
+	if (self->kicker_pid <= 0)
+		return;
+	close(self->kicker[0]);
+	close(self->kicker[1]);
+	waitpid(self->kicker_pid, &status, 0);
+}
+
 FIXTURE_TEARDOWN(failnth)
 {
+	stop_kicker(self);
 	env_down(&self->e);
 }
 
@@ -434,24 +470,39 @@ static int wait_used_or_error(struct vmm *v)
 	return -ETIMEDOUT;
 }
 
-/* Makes one request with a fault in the worker */
-static int faulty(FIXTURE_DATA(failnth) *self, const struct req *r,
+/* Who carries a request out is who kicks, or the worker for another process */
+enum by { BY_WORKER, BY_KICKER };
+
+/* Makes one request with a fault in @by */
+static int faulty(FIXTURE_DATA(failnth) *self, const struct req *r, enum by by,
 		  unsigned int n, bool *done)
 {
 	struct vmm *v = self->v;
 	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
 	struct virtio_iommu_req_tail *tail;
 	struct vring_used_elem u;
+	const __u64 one = 1;
+	char c = 0;
 	void *in;
 	int rc;
 
 	eventfd_take(q->err);
 	req_add(v, r, &in);
-	arm(self->worker_nth, n);
 	vq_publish(q);
-	vq_kick(q);
+	if (by == BY_KICKER) {
+		arm(self->self_nth, n);
+		/* What fails may be the write() */
+		rc = write(q->kick, &one, sizeof(one));
+		*done = !fired(self->self_nth) && rc == sizeof(one);
+	} else {
+		arm(self->worker_nth, n);
+		if (write(self->kicker[0], &c, 1) != 1 ||
+		    read(self->kicker[0], &c, 1) != 1)
+			return -EPIPE;
+	}
 	rc = wait_used_or_error(v);
-	*done = !fired(self->worker_nth);
+	if (by == BY_WORKER)
+		*done = !fired(self->worker_nth);
 	if (rc)
 		return survive(&self->e, rc);
 	u = vq_pop(q);
@@ -522,7 +573,8 @@ static int prep_table_inv(struct env *e)
 	return rc;
 }
 
-TEST_F_TIMEOUT(failnth, requests, 400)
+static void requests(struct __test_metadata *_metadata,
+		     FIXTURE_DATA(failnth) *self, enum by by)
 {
 	struct virtio_iommu_req_attach attach = {
 		.head.type = VIRTIO_IOMMU_T_ATTACH, .domain = DOM,
@@ -556,13 +608,15 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 		__u32 out_len;
 		__u32 in_len;
 		bool must_be_out;
+		/* What the thread that kicks has to do itself */
+		bool in_place;
 	} reqs[] = {
 		{ "ATTACH", prep_attach, &attach, sizeof(attach) - 4, 4 },
 		{ "ATTACH to another", prep_unmap, &move, sizeof(move) - 4, 4 },
 		{ "ATTACH to a filled one", prep_fill, &attach,
 		  sizeof(attach) - 4, 4 },
-		{ "MAP", prep_map, &map, sizeof(map) - 4, 4 },
-		{ "UNMAP", prep_unmap, &unmap, sizeof(unmap) - 4, 4, true },
+		{ "MAP", prep_map, &map, sizeof(map) - 4, 4, false, true },
+		{ "UNMAP", prep_unmap, &unmap, sizeof(unmap) - 4, 4, true, true },
 		{ "DETACH", prep_unmap, &detach, sizeof(detach) - 4, 4, true },
 		{ "PROBE", prep_attach, &probe, sizeof(probe), 260 },
 		{ "ATTACH_TABLE", prep_table, &table, sizeof(table) - 4, 4 },
@@ -575,12 +629,14 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 		{ "DETACH, from tables", prep_table_move, &detach,
 		  sizeof(detach) - 4, 4, true },
 		{ "INVALIDATE", prep_table_inv, &inv_one, sizeof(inv_one) - 4,
-		  4, true },
+		  4, true, true },
 		{ "INVALIDATE, all", prep_table_inv, &inv_all,
-		  sizeof(inv_all) - 4, 4, true },
+		  sizeof(inv_all) - 4, 4, true, true },
 	};
 	struct dma_dev *d = self->e.dev[0];
+	struct vhost_iommu_stats s;
 	unsigned int i, n, failed;
+	__u64 before = 0;
 	char path[64];
 	int st, left;
 	bool done;
@@ -589,6 +645,7 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 		 vmm_worker_tid());
 	self->worker_nth = open(path, O_RDWR);
 	ASSERT_GE(self->worker_nth, 0);
+	ASSERT_EQ(0, start_kicker(self));
 	prep_table(&self->e);
 	table = attach_table_req(DOM, EP(0), s1_ste0(&s1), STE1_USUAL);
 	table_move = attach_table_req(DOM + 2, EP(0), s1_ste0(&other_s1),
@@ -596,6 +653,8 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 	inv_one = inv_range(DOM, 1, IOVA, 1, 12, VIRTIO_IOMMU_INV_F_LEAF);
 	inv_all = inv_domain(DOM, 3);
 	for (i = 0; i < ARRAY_SIZE(reqs); i++) {
+		if (by == BY_KICKER && !reqs[i].in_place)
+			continue;
 		failed = 0;
 		for (n = 1; n < MAX_NTH; n++) {
 			struct req r = {
@@ -605,13 +664,21 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 
 			ASSERT_EQ(0, reqs[i].prepare(&self->e))
 				TH_LOG("%s, preparing %u", reqs[i].name, n);
-			st = faulty(self, &r, n, &done);
+			ASSERT_EQ(0, vmm_stats(self->v, &s));
+			before = s.out_in_place;
+			st = faulty(self, &r, by, n, &done);
 			failed += st != OK;
 			EXPECT_GE(st, 0)
 				TH_LOG("%s, fault %u: %s", reqs[i].name, n,
 				       status_name(st));
-			if (done)
+			if (done) {
 				EXPECT_ST(OK, st);
+				ASSERT_EQ(0, vmm_stats(self->v, &s));
+				EXPECT_EQ(by == BY_KICKER,
+					  s.out_in_place > before)
+					TH_LOG("%s: served by another thread",
+					       reqs[i].name);
+			}
 			/* What the guest was told is gone is out of reach */
 			dev_load(d, IOVA, 64);
 			left = d->status == VHOST_IOMMU_MOCK_DMA_OK;
@@ -628,6 +695,9 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 				break;
 		}
 		ASSERT_LT(n, MAX_NTH);
+		/* The faults have to be with who carries it out */
+		EXPECT_GT(n, 1)
+			TH_LOG("%s: no faults", reqs[i].name);
 		ASSERT_EQ(0, whole(&self->e))
 			TH_LOG("after %s", reqs[i].name);
 		ASSERT_EQ(0, clean(&self->e));
@@ -635,6 +705,16 @@ TEST_F_TIMEOUT(failnth, requests, 400)
 			       reqs[i].name, n - 1, failed);
 	}
 	close(self->worker_nth);
+}
+
+TEST_F_TIMEOUT(failnth, requests, 400)
+{
+	requests(_metadata, self, BY_WORKER);
+}
+
+TEST_F_TIMEOUT(failnth, requests_in_place, 400)
+{
+	requests(_metadata, self, BY_KICKER);
 }
 
 SUITE;
