@@ -127,8 +127,8 @@ static void change(SELF)
 
 /*
  * All devices of a group walk the table that one of them is attached to, and cache
- * the context descriptor. It is replaced, and that is invalidated; a device that
- * joins afterwards must not find the old one.
+ * the context descriptor. It is replaced, and that is invalidated; a device must not
+ * find the old one, neither before it is attached itself nor afterwards.
  */
 TEST_F_TIMEOUT(tgroup, late_member_sees_no_stale_table, 120)
 {
@@ -150,6 +150,8 @@ TEST_F_TIMEOUT(tgroup, late_member_sees_no_stale_table, 120)
 		self->s.root = other.root;
 		s1_write_cd(&self->s, s1_cd0(&self->s));
 		ASSERT_ST(OK, g_inv(v, inv_domain(DOM, 3)));
+		/* It follows the other one, attached or not */
+		EXPECT_EQ(NEW_GPA, goes_to(self, 1));
 		ASSERT_ST(OK, attach(self, DOM, 1, &self->s));
 		EXPECT_EQ(NEW_GPA, goes_to(self, 0));
 		EXPECT_EQ(NEW_GPA, goes_to(self, 1));
