@@ -838,6 +838,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	refcount_set(&viommu->refs, 1);
 	viommu->host.piece_shift = VHOST_IOMMU_PIECE_SHIFT;
 	spin_lock_init(&viommu->refused.lock);
+	INIT_LIST_HEAD(&viommu->sources);
 	mutex_init(&viommu->lock);
 	xa_init_flags(&viommu->domains, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->endpoints, XA_FLAGS_ACCOUNT);
@@ -889,7 +890,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 			scoped_guard(mutex, &viommu->vqs[i].mutex)
 				vhost_iommu_stop_vq(&viommu->vqs[i]);
 	}
-	vhost_iommu_nests_silence(viommu);
+	vhost_iommu_sources_silence(viommu);
 	vhost_dev_flush(&viommu->dev);
 	vhost_dev_stop(&viommu->dev);
 	vhost_dev_cleanup(&viommu->dev);

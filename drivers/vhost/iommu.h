@@ -14,7 +14,8 @@
  *   iommu_endpoint.c  endpoints
  *   iommu_group.c   groups of endpoints, and what they are attached to
  *   iommu_table.c   tables of the guest: invalidation
- *   iommu_nest.c    vIOMMUs, and the events that come from them
+ *   iommu_nest.c    vIOMMUs
+ *   iommu_event.c   event queue, and where events come from
  *   iommu_map.c     data structures of a domain
  *   iommu_format.c  formats of guest tables; iommu_arm.c, iommu_selftest.c
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
@@ -97,6 +98,55 @@ struct vhost_iommu_host {
 	bool lost;
 };
 
+struct vhost_iommu;
+struct vhost_iommu_source;
+
+/**
+ * struct vhost_iommu_source_ops - What a source of events does
+ * @next: Read the next one to &vhost_iommu_source.event. Returns 1; 0 or an errno
+ *        if there is none; -EAGAIN if what was read is no event.
+ * @whose: Find the endpoint that &vhost_iommu_source.event is about, or NULL if it
+ *         is not there any more
+ *
+ * Both are called under &vhost_iommu.lock.
+ */
+struct vhost_iommu_source_ops {
+	int (*next)(struct vhost_iommu_source *source);
+	const struct vhost_iommu_endpoint *
+		(*whose)(struct vhost_iommu_source *source);
+};
+
+/**
+ * struct vhost_iommu_source - Something that events come from
+ * @viommu: The device
+ * @ops: What it does
+ * @node: In &vhost_iommu.sources, while it is open
+ * @file: Where they are read, or NULL
+ * @wait: In the wait queue @head of @file
+ * @head: Wait queue of @file, or NULL
+ * @table: How @wait gets there
+ * @work: Forwards events. Runs under the event queue's mutex, which covers the
+ *        members below.
+ * @gone: It is closed: @work does nothing, and is not queued again
+ * @pending: @event waits for a buffer
+ * @event: The event
+ * @endpoint: The endpoint that @event is about, when it was last looked for
+ */
+struct vhost_iommu_source {
+	struct vhost_iommu *viommu;
+	const struct vhost_iommu_source_ops *ops;
+	struct list_head node;
+	struct file *file;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *head;
+	poll_table table;
+	struct vhost_work work;
+	bool gone;
+	bool pending;
+	struct vhost_iommu_event event;
+	u32 endpoint;
+};
+
 /**
  * struct vhost_iommu_nest - A vIOMMU: guest tables are nested on its parent
  * @viommu: The device
@@ -110,17 +160,8 @@ struct vhost_iommu_host {
  * @users: Endpoints that name this vIOMMU
  * @endpoints: They, by the ID of their vDEVICE
  * @stale: A domain has ended on @parent whose TLB entries may be there still
- * @file: Event queue, or NULL
- * @wait: In the wait queue @head of @file
- * @head: Wait queue of @file, or NULL
- * @table: How @wait gets there
- * @work: Forwards events. Runs under the event queue's mutex, which covers the
- *        members below.
- * @gone: The vIOMMU is removed: @work does nothing, and is not queued again
- * @sequence: Number of the last event of @file that was read
- * @pending: @event waits for a buffer
- * @event: The event
- * @endpoint: The endpoint that @event is about, when it was last looked for
+ * @source: Its events
+ * @sequence: Number of the last event that was read
  */
 struct vhost_iommu_nest {
 	struct vhost_iommu *viommu;
@@ -132,17 +173,8 @@ struct vhost_iommu_nest {
 	unsigned int users;
 	struct xarray endpoints;
 	bool stale;
-
-	struct file *file;
-	wait_queue_entry_t wait;
-	wait_queue_head_t *head;
-	poll_table table;
-	struct vhost_work work;
-	bool gone;
+	struct vhost_iommu_source source;
 	u32 sequence;
-	bool pending;
-	struct vhost_iommu_event event;
-	u32 endpoint;
 };
 
 /**
@@ -495,7 +527,8 @@ struct vhost_iommu_refusals {
  * @host: iommufd
  * @nests: vIOMMUs
  * @nests_end: Above the highest index of @nests that was ever in use
- * @stale: One of them is, see &vhost_iommu_nest.stale
+ * @sources: Where events come from. Changed under @dev.mutex as well.
+ * @stale: One of @nests is, see &vhost_iommu_nest.stale
  * @inv: Invalidations of TLBs that are being merged
  * @cmds: Commands that are being put together
  * @domains: By domain ID
@@ -546,6 +579,7 @@ struct vhost_iommu {
 	struct vhost_iommu_host host;
 	struct vhost_iommu_nest *nests[VHOST_IOMMU_MAX_VIOMMUS];
 	unsigned int nests_end;
+	struct list_head sources;
 	bool stale;
 	struct vhost_iommu_inv inv[VHOST_IOMMU_BATCH];
 	struct vhost_iommu_cmds cmds;
@@ -684,10 +718,16 @@ struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,
 int vhost_iommu_nest_add(struct vhost_iommu *viommu,
 			 const struct vhost_iommu_add_viommu *args);
 int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 id);
-void vhost_iommu_nests_silence(struct vhost_iommu *viommu);
 void vhost_iommu_nests_free(struct vhost_iommu *viommu);
 void vhost_iommu_nest_ended(struct vhost_iommu_nest *nest);
 int vhost_iommu_nests_flush(struct vhost_iommu *viommu);
+/* iommu_event.c */
+void vhost_iommu_source_init(struct vhost_iommu_source *source,
+			     struct vhost_iommu *viommu,
+			     const struct vhost_iommu_source_ops *ops);
+int vhost_iommu_source_open(struct vhost_iommu_source *source, int fd);
+void vhost_iommu_source_close(struct vhost_iommu_source *source);
+void vhost_iommu_sources_silence(struct vhost_iommu *viommu);
 void vhost_iommu_events_kick(struct vhost_iommu *viommu);
 void vhost_iommu_handle_event_kick(struct vhost_work *work);
 void vhost_iommu_events_drop(struct vhost_iommu *viommu);
@@ -713,12 +753,13 @@ int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 				const struct vhost_iommu_nest *nest,
 				const struct vhost_iommu_cmd *cmds,
 				unsigned int nr);
-int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd);
-void vhost_iommu_host_unhook_events(struct vhost_iommu_nest *nest);
-void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest);
+int vhost_iommu_host_get_events(struct vhost_iommu_source *source, int fd);
+void vhost_iommu_host_unhook_events(struct vhost_iommu_source *source);
+void vhost_iommu_host_put_events(struct vhost_iommu_source *source);
 int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
-				struct vhost_iommu_nest *nest, void *record,
-				u32 *sequence, bool *lost);
+				const struct vhost_iommu_source *source,
+				void *record, u32 len, u32 *sequence,
+				bool *lost);
 int vhost_iommu_host_check_hwpt(struct vhost_iommu *viommu, u32 hwpt);
 int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas);
 void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id);

@@ -845,17 +845,16 @@ int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 static void vhost_iommu_host_hook(struct file *file, wait_queue_head_t *head,
 				  poll_table *table)
 {
-	struct vhost_iommu_nest *nest = container_of(table,
-						     struct vhost_iommu_nest,
-						     table);
+	struct vhost_iommu_source *source =
+		container_of(table, struct vhost_iommu_source, table);
 
-	nest->head = head;
-	add_wait_queue(head, &nest->wait);
+	source->head = head;
+	add_wait_queue(head, &source->wait);
 }
 
 /**
  * vhost_iommu_host_get_events - Take over an event queue
- * @nest: Its vIOMMU; &vhost_iommu_nest.wait is set up
+ * @source: The source; &vhost_iommu_source.wait is set up
  * @fd: The event queue
  *
  * Event queues wake their waiters without saying what for, which vhost's own
@@ -864,7 +863,7 @@ static void vhost_iommu_host_hook(struct file *file, wait_queue_head_t *head,
  *
  * Return: 0, -EBADF or -EBADFD.
  */
-int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd)
+int vhost_iommu_host_get_events(struct vhost_iommu_source *source, int fd)
 {
 	struct file *file __free(fput) = fget(fd);
 
@@ -877,44 +876,45 @@ int vhost_iommu_host_get_events(struct vhost_iommu_nest *nest, int fd)
 	    !file_can_poll(file))
 		return -EBADFD;
 
-	init_poll_funcptr(&nest->table, vhost_iommu_host_hook);
-	vfs_poll(file, &nest->table);
-	if (!nest->head)
+	init_poll_funcptr(&source->table, vhost_iommu_host_hook);
+	vfs_poll(file, &source->table);
+	if (!source->head)
 		return -EBADFD;
-	nest->file = no_free_ptr(file);
+	source->file = no_free_ptr(file);
 	return 0;
 }
 
 /**
  * vhost_iommu_host_unhook_events - Take no notice of an event queue any more
- * @nest: Its vIOMMU; may have none
+ * @source: The source; may have none
  *
- * &vhost_iommu_nest.wait is not called any more afterwards, but the work may be
+ * &vhost_iommu_source.wait is not called any more afterwards, but the work may be
  * queued or running.
  */
-void vhost_iommu_host_unhook_events(struct vhost_iommu_nest *nest)
+void vhost_iommu_host_unhook_events(struct vhost_iommu_source *source)
 {
-	if (nest->head)
-		remove_wait_queue(nest->head, &nest->wait);
-	nest->head = NULL;
+	if (source->head)
+		remove_wait_queue(source->head, &source->wait);
+	source->head = NULL;
 }
 
 /**
  * vhost_iommu_host_put_events - Let go of an event queue
- * @nest: Its vIOMMU; may have none. Is unhooked, and its work does not run.
+ * @source: The source; may have none. Is unhooked, and its work does not run.
  */
-void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest)
+void vhost_iommu_host_put_events(struct vhost_iommu_source *source)
 {
-	if (nest->file)
-		fput(nest->file);
-	nest->file = NULL;
+	if (source->file)
+		fput(source->file);
+	source->file = NULL;
 }
 
 /**
  * vhost_iommu_host_read_event - Read an event, if there is one
  * @viommu: The device
- * @nest: vIOMMU with an event queue
- * @record: The event, &vhost_iommu_format.event_len bytes
+ * @source: The source; may have none
+ * @record: The event
+ * @len: Its length in bytes
  * @sequence: Its number
  * @lost: There is no record: all events up to @sequence were lost
  *
@@ -923,21 +923,21 @@ void vhost_iommu_host_put_events(struct vhost_iommu_nest *nest)
  * Return: 1, 0 if there is no event, or a negative errno.
  */
 int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
-				struct vhost_iommu_nest *nest, void *record,
-				u32 *sequence, bool *lost)
+				const struct vhost_iommu_source *source,
+				void *record, u32 len, u32 *sequence,
+				bool *lost)
 {
 	void __user *scratch = viommu->host.scratch;
 	struct iommufd_vevent_header header;
-	u32 len = nest->format->event_len;
 	ssize_t got;
 	loff_t pos = 0;
 
 	lockdep_assert_held(&viommu->lock);
 
-	if (!nest->file)
+	if (!source->file)
 		return 0;
-	got = nest->file->f_op->read(nest->file, scratch, sizeof(header) + len,
-				     &pos);
+	got = source->file->f_op->read(source->file, scratch,
+				       sizeof(header) + len, &pos);
 	if (got <= 0)
 		return got;
 	if (copy_from_user(&header, scratch, sizeof(header)))

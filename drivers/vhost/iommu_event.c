@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-iommu: the event queue, and where events come from
+ *
+ * An event stays in the file that it comes from until there is a buffer of the
+ * guest for it: the queue there is bounded, and says what it lost. So nothing is
+ * done when the guest has no buffer, until it says that it has one.
+ */
+#include "iommu.h"
+
+#include <trace/events/vhost_iommu.h>
+
+/* Events in one pass of the worker, which has requests to serve, too */
+#define VHOST_IOMMU_EVENT_WEIGHT	64
+
+/* Whose event it is that waits; dropped if that endpoint is not there any more */
+static void vhost_iommu_find_endpoint(struct vhost_iommu *viommu,
+				      struct vhost_iommu_source *source)
+{
+	const struct vhost_iommu_endpoint *ep;
+
+	lockdep_assert_held(&viommu->lock);
+
+	ep = source->ops->whose(source);
+	source->pending = ep;
+	if (ep)
+		source->endpoint = ep->id;
+	else
+		viommu->count.events_dropped++;
+}
+
+/* Read the next event, if an endpoint has to do with it; false if none is left */
+static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
+				   struct vhost_iommu_source *source)
+{
+	int rc;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return false;
+	rc = source->ops->next(source);
+	if (rc > 0)
+		vhost_iommu_find_endpoint(viommu, source);
+	return rc > 0 || rc == -EAGAIN;
+}
+
+/* VIRTIO 1.3, section 5.13.6.9; returns the used length */
+static int vhost_iommu_write_event(struct vhost_virtqueue *vq,
+				   const struct vhost_iommu_source *source,
+				   unsigned int out, unsigned int in)
+{
+	const struct vhost_iommu_event *event = &source->event;
+	struct virtio_iommu_fault_pasid fault = {
+		.reason = event->reason,
+		.flags = cpu_to_le32(event->flags),
+		.endpoint = cpu_to_le32(source->endpoint),
+		.pasid = cpu_to_le32(event->pasid),
+		.address = cpu_to_le64(event->address),
+	};
+	struct iov_iter to;
+
+	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
+		      iov_length(vq->iov + out, in));
+	if (iov_iter_count(&to) < sizeof(fault))
+		return 0;
+	if (copy_to_iter(&fault, sizeof(fault), &to) != sizeof(fault))
+		return -EFAULT;
+	return sizeof(fault);
+}
+
+/* Returns false if there is no buffer, or no queue, for the pending event */
+static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
+				  struct vhost_virtqueue *vq,
+				  struct vhost_iommu_source *source)
+{
+	unsigned int head, out, in;
+	int rc, len = 0;
+
+	/* Not by a source that waits for nothing: another one may wait */
+	vhost_disable_notify(&viommu->dev, vq);
+	rc = vhost_iommu_chain_get(vq, &head, &out, &in);
+	/* From there on the guest's next buffer brings us back */
+	if (!rc)
+		return vhost_enable_notify(&viommu->dev, vq);
+	if (rc > 0)
+		len = vhost_iommu_write_event(vq, source, out, in);
+	if (rc < 0 || len < 0)
+		vhost_iommu_ring_error(viommu, vq);
+	if (rc == -EFAULT) {
+		viommu->events_dead = true;
+		return false;
+	}
+	if (vhost_add_used(vq, head, max(len, 0)) < 0) {
+		viommu->events_dead = true;
+		vhost_iommu_ring_error(viommu, vq);
+		return false;
+	}
+	/* A buffer that is too short is not the event's fault */
+	if (len) {
+		source->pending = false;
+		if (len > 0)
+			viommu->count.events++;
+		else
+			viommu->count.events_dropped++;
+		trace_vhost_iommu_event(viommu, source->endpoint,
+					&source->event);
+	}
+	return true;
+}
+
+static void vhost_iommu_handle_events(struct vhost_work *work)
+{
+	struct vhost_iommu_source *source =
+		container_of(work, struct vhost_iommu_source, work);
+	struct vhost_iommu *viommu = source->viommu;
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	unsigned int nr = 0;
+	bool more = true;
+	u16 used;
+
+	guard(mutex)(&vq->mutex);
+
+	if (source->gone || !vhost_vq_get_backend(vq) || viommu->events_dead)
+		return;
+
+	if (source->pending) {
+		ACQUIRE(mutex_kill, lock)(&viommu->lock);
+		if (ACQUIRE_ERR(mutex_kill, &lock))
+			return;
+		vhost_iommu_find_endpoint(viommu, source);
+	}
+	used = vq->last_used_idx;
+	while (more && nr++ < VHOST_IOMMU_EVENT_WEIGHT &&
+	       !READ_ONCE(viommu->wanted)) {
+		if (source->pending)
+			more = vhost_iommu_put_event(viommu, vq, source);
+		else
+			more = vhost_iommu_next_event(viommu, source);
+	}
+	if (vq->last_used_idx != used)
+		vhost_signal(&viommu->dev, vq);
+	/* Who wants the ring looks for events afterwards */
+	if (more && !READ_ONCE(viommu->wanted))
+		vhost_vq_work_queue(vq, &source->work);
+}
+
+/*
+ * Called under the iommufd's spinlock, and not always in process context. What
+ * comes while the work runs queues it again, so no event is overlooked.
+ */
+static int vhost_iommu_wake(wait_queue_entry_t *wait, unsigned int mode,
+			    int sync, void *key)
+{
+	struct vhost_iommu_source *source =
+		container_of(wait, struct vhost_iommu_source, wait);
+	struct vhost_iommu *viommu = source->viommu;
+
+	vhost_vq_work_queue(&viommu->vqs[VHOST_IOMMU_VQ_EVENT], &source->work);
+	return 0;
+}
+
+/**
+ * vhost_iommu_events_kick - Look for events, and for buffers for them
+ * @viommu: The device
+ */
+void vhost_iommu_events_kick(struct vhost_iommu *viommu)
+{
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_iommu_source *source;
+
+	guard(mutex)(&viommu->lock);
+
+	list_for_each_entry(source, &viommu->sources, node)
+		vhost_vq_work_queue(vq, &source->work);
+}
+
+/**
+ * vhost_iommu_handle_event_kick - The guest has put buffers into the event queue
+ * @work: The poll work of the queue
+ *
+ * Context: vhost worker.
+ */
+void vhost_iommu_handle_event_kick(struct vhost_work *work)
+{
+	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
+						  poll.work);
+
+	guard(mutex)(&vq->mutex);
+
+	/* Once the device is stopped, nothing queues work but what it waits for */
+	if (vhost_vq_get_backend(vq))
+		vhost_iommu_events_kick(container_of(vq->dev,
+						     struct vhost_iommu, dev));
+}
+
+/**
+ * vhost_iommu_events_drop - Forget events of before a reset
+ * @viommu: The device, stopped
+ *
+ * Context: ioctl of the owner.
+ */
+void vhost_iommu_events_drop(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_source *source;
+
+	guard(mutex)(&viommu->vqs[VHOST_IOMMU_VQ_EVENT].mutex);
+
+	/* Adding and removing takes the device's mutex, which the caller has */
+	lockdep_assert_held(&viommu->dev.mutex);
+	list_for_each_entry(source, &viommu->sources, node) {
+		unsigned int nr = 0;
+
+		do {
+			viommu->count.events_dropped += source->pending;
+			source->pending = false;
+			/* As many as come while we look are never left */
+			if (nr++ == U16_MAX)
+				break;
+			cond_resched();
+		} while (vhost_iommu_next_event(viommu, source));
+	}
+}
+
+/**
+ * vhost_iommu_source_init - Make a source of events, which has none yet
+ * @source: The source
+ * @viommu: The device
+ * @ops: What it does
+ */
+void vhost_iommu_source_init(struct vhost_iommu_source *source,
+			     struct vhost_iommu *viommu,
+			     const struct vhost_iommu_source_ops *ops)
+{
+	source->viommu = viommu;
+	source->ops = ops;
+	INIT_LIST_HEAD(&source->node);
+	vhost_work_init(&source->work, vhost_iommu_handle_events);
+	init_waitqueue_func_entry(&source->wait, vhost_iommu_wake);
+}
+
+/**
+ * vhost_iommu_source_open - Begin to forward what comes from a file
+ * @source: The source
+ * @fd: The file
+ *
+ * Context: ioctl of the owner.
+ * Return: 0 or the errno of vhost_iommu_host_get_events().
+ */
+int vhost_iommu_source_open(struct vhost_iommu_source *source, int fd)
+{
+	struct vhost_iommu *viommu = source->viommu;
+	int rc;
+
+	lockdep_assert_held(&viommu->dev.mutex);
+	lockdep_assert_held(&viommu->lock);
+
+	rc = vhost_iommu_host_get_events(source, fd);
+	if (rc)
+		return rc;
+	list_add_tail(&source->node, &viommu->sources);
+	/* There may be some already */
+	vhost_vq_work_queue(&viommu->vqs[VHOST_IOMMU_VQ_EVENT], &source->work);
+	return 0;
+}
+
+/**
+ * vhost_iommu_source_close - Forward nothing any more
+ * @source: The source; may never have been opened
+ *
+ * First nothing queues the work any more, itself included, then it does not run.
+ *
+ * Context: ioctl of the owner; drops the file reference.
+ */
+void vhost_iommu_source_close(struct vhost_iommu_source *source)
+{
+	struct vhost_iommu *viommu = source->viommu;
+	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+
+	lockdep_assert_held(&viommu->dev.mutex);
+
+	scoped_guard(mutex, &viommu->lock)
+		list_del_init(&source->node);
+	vhost_iommu_host_unhook_events(source);
+	scoped_guard(mutex, &vq->mutex)
+		source->gone = true;
+	vhost_dev_flush(&viommu->dev);
+	vhost_iommu_host_put_events(source);
+	scoped_guard(mutex, &vq->mutex)
+		viommu->count.events_dropped += source->pending;
+}
+
+/**
+ * vhost_iommu_sources_silence - Take no notice of events any more
+ * @viommu: The device
+ *
+ * For the release of the file: events queue no more work.
+ */
+void vhost_iommu_sources_silence(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_source *source;
+
+	list_for_each_entry(source, &viommu->sources, node)
+		vhost_iommu_host_unhook_events(source);
+}
