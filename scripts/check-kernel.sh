@@ -76,6 +76,32 @@ check_exports()
 	return 1
 }
 
+# check_layers MODULE: an object calls those that come behind it in the Kbuild file,
+# never one before it. Tracepoints belong to all of them.
+check_layers()
+{
+	local object symbol above=' ' rc=0
+	declare -A defined=()
+
+	while read -r object; do
+		while read -r symbol; do
+			defined[$symbol]=${object##*/}
+		done < <(nm -g --defined-only "${1%/*}/$object" |
+			 awk '{ print $3 }')
+	done <"$1.mod"
+	while read -r object; do
+		while read -r symbol; do
+			[[ $above == *" ${defined[$symbol]:-none} "* ]] || continue
+			printf '%s calls %s() of %s, which is above it\n' \
+				"${object##*/}" "$symbol" "${defined[$symbol]}"
+			rc=1
+		done < <(nm -u "${1%/*}/$object" |
+			 awk '$2 !~ /^__/ { print $2 }')
+		above+="${object##*/} "
+	done <"$1.mod"
+	return "$rc"
+}
+
 check_build()
 {
 	local version=$1 arch=$2 compiler=$3 ksrc out
@@ -90,6 +116,7 @@ check_build()
 	build_objects "$version" "$arch" "$compiler" drivers/vhost \
 		W=1e KCFLAGS=-Wframe-larger-than=1024
 	check_exports "$ksrc" "$out/drivers/vhost/vhost_iommu.o"
+	check_layers "$out/drivers/vhost/vhost_iommu"
 
 	# The guest driver runs on arm64; elsewhere it compiles, as the kernel's
 	# COMPILE_TEST wants it to

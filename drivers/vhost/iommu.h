@@ -2,23 +2,30 @@
 /*
  * vhost-iommu, internal interfaces
  *
- * Layers, from the guest to the hardware:
+ * Layers, from user space and the guest to the hardware. A file calls those below it,
+ * never one above; those of one line do not call each other:
  *
- *   iommu.c         device file, ioctls, life cycle
- *   iommu_ring.c    ring, batching, replies
- *   iommu_chain.c   descriptor chains
- *   iommu_req.c     decode and stateless rules of the specification
- *   iommu_domain.c  domains and mappings
- *   iommu_build.c   the IOAS of a domain, and the page tables it may have
- *   iommu_attach.c  attach and detach requests
+ *   iommu.c         device file, life cycle
+ *   iommu_ioctl.c   ioctls, one function each
+ *   iommu_run.c     whether the rings are served
+ *   iommu_kick.c    the thread that kicks serves the request queue
+ *   iommu_ring.c    request queue: batches, replies, polling
+ *   iommu_table.c   INVALIDATE; iommu_attach.c  ATTACH, ATTACH_TABLE, DETACH
  *   iommu_endpoint.c  endpoints
+ *   iommu_move.c    groups follow their members
+ *   iommu_domain.c  domains, MAP, UNMAP
+ *   iommu_build.c   the IOAS of a domain, and the page tables it may have
  *   iommu_group.c   groups of endpoints, and what they are attached to
- *   iommu_table.c   tables of the guest: invalidation
+ *   iommu_device.c  devices: attached, blocked, being reset
  *   iommu_nest.c    vIOMMUs
  *   iommu_event.c   event queue, and where events come from
- *   iommu_map.c     data structures of a domain
- *   iommu_format.c  formats of guest tables; iommu_arm.c, iommu_selftest.c
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
+ *   iommu_vq.c      what both queues need; iommu_stats.c  statistics
+ *   iommu_req.c     decode and stateless rules of the specification
+ *   iommu_map.c     data structures of a domain
+ *   iommu_format.c  formats of guest tables: iommu_arm.c, iommu_selftest.c
+ *
+ * The last three know nothing of the others.
  *
  * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
  * vhost_iommu.lock. The worker takes the latter two, and so do threads that kick
@@ -37,6 +44,7 @@
 #include <linux/atomic.h>
 #include <linux/interval_tree_generic.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
@@ -600,21 +608,58 @@ struct vhost_iommu {
 	u64 max_table_pages;
 };
 
-/* iommu.c */
-void vhost_iommu_put(struct vhost_iommu *viommu);
+/**
+ * vhost_iommu_put - Drop a reference to a device
+ * @viommu: The device; its file is closed before the last reference goes
+ */
+static inline void vhost_iommu_put(struct vhost_iommu *viommu)
+{
+	if (!refcount_dec_and_test(&viommu->refs))
+		return;
+	mutex_destroy(&viommu->lock);
+	kvfree(viommu);
+}
 
-/* iommu_ring.c */
-void vhost_iommu_handle_kick(struct vhost_work *work);
+/* iommu_ioctl.c */
+long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
+			   void __user *argp);
+long vhost_iommu_get_features(void __user *argp);
+long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp);
+void vhost_iommu_limits_init(struct vhost_iommu *viommu);
+
+/* iommu_run.c */
+bool vhost_iommu_running(struct vhost_iommu *viommu);
+void vhost_iommu_want(struct vhost_iommu *viommu);
+void vhost_iommu_unwant(struct vhost_iommu *viommu);
+void vhost_iommu_stop_vq(struct vhost_virtqueue *vq);
+int vhost_iommu_stop(struct vhost_iommu *viommu);
+int vhost_iommu_start(struct vhost_iommu *viommu);
+
+DEFINE_GUARD(vhost_iommu_wanted, struct vhost_iommu *, vhost_iommu_want(_T),
+	     vhost_iommu_unwant(_T))
+
+/* iommu_stats.c */
+void vhost_iommu_stats_get(struct vhost_iommu *viommu,
+			   struct vhost_iommu_stats *stats);
+void vhost_iommu_stats_show(struct vhost_iommu *viommu, struct seq_file *m);
+
+/* iommu_kick.c */
 int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
 		       int sync, void *key);
-void vhost_iommu_ring_error(struct vhost_iommu *viommu,
-			    struct vhost_virtqueue *vq);
+
+/* iommu_ring.c */
+void vhost_iommu_ring_serve(struct vhost_iommu *viommu,
+			    struct vhost_virtqueue *vq,
+			    enum vhost_iommu_server where);
+void vhost_iommu_handle_kick(struct vhost_work *work);
 void vhost_iommu_ring_settle(struct vhost_iommu *viommu);
 
-/* iommu_chain.c */
+/* iommu_vq.c */
 int vhost_iommu_chain_get(struct vhost_virtqueue *vq, unsigned int *head,
 			  unsigned int *out, unsigned int *in);
 void vhost_iommu_chain_put_back(struct vhost_virtqueue *vq, unsigned int nr);
+void vhost_iommu_vq_error(struct vhost_iommu *viommu,
+			  struct vhost_virtqueue *vq);
 
 /* iommu_domain.c */
 struct vhost_iommu_domain *
@@ -697,6 +742,7 @@ int vhost_iommu_group_revive(struct vhost_iommu *viommu,
 			     struct vhost_iommu_group *group, bool wait);
 int vhost_iommu_group_idle(struct vhost_iommu *viommu,
 			   struct vhost_iommu_group *group);
+/* iommu_move.c */
 int vhost_iommu_group_attach(struct vhost_iommu *viommu,
 			     struct vhost_iommu_group *group,
 			     struct vhost_iommu_domain *domain,
@@ -732,15 +778,22 @@ void vhost_iommu_events_kick(struct vhost_iommu *viommu);
 void vhost_iommu_handle_event_kick(struct vhost_work *work);
 void vhost_iommu_events_drop(struct vhost_iommu *viommu);
 
+/* iommu_device.c */
+int vhost_iommu_device_attach(struct vhost_iommu *viommu, struct file *device,
+			      u32 pt_id, bool wait);
+int vhost_iommu_device_attach_first(struct vhost_iommu *viommu,
+				    struct file *device, u32 dev_id,
+				    struct vhost_iommu_nest *nest, u32 *hwpt);
+void vhost_iommu_device_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas);
+void vhost_iommu_device_unblock(struct vhost_iommu *viommu,
+				const struct vhost_iommu_nest *nest, u32 hwpt);
+
 /* iommu_host.c */
 int vhost_iommu_host_set(struct vhost_iommu *viommu,
 			 const struct vhost_iommu_set_iommufd *args);
 void vhost_iommu_host_put(struct vhost_iommu *viommu);
 int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
 				struct file **out);
-int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
-				  struct file *device, u32 dev_id,
-				  struct vhost_iommu_nest *nest, u32 *hwpt);
 int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
 			     struct vhost_iommu_hw *hw, bool *ats,
 			     u8 *pasid_bits);
@@ -762,18 +815,22 @@ int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
 				bool *lost);
 int vhost_iommu_host_check_hwpt(struct vhost_iommu *viommu, u32 hwpt);
 int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas);
+int vhost_iommu_host_errno(struct vhost_iommu *viommu, int rc);
+int vhost_iommu_host_try_destroy(struct vhost_iommu *viommu, u32 id);
 void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id);
-void vhost_iommu_host_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas);
+int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
+				u32 pt_id,
+				const struct vhost_iommu_format *format,
+				const struct vhost_iommu_table *table,
+				u32 *hwpt);
+int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
+				 struct file *device, u32 *pt_id);
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 			 const struct vhost_iommu_map *map, u64 start,
 			 u64 last);
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 			   u64 last);
-int vhost_iommu_host_attach(struct vhost_iommu *viommu, struct file *device,
-			    u32 pt_id, bool wait);
 void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
 bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu);
-void vhost_iommu_host_unblock(struct vhost_iommu *viommu,
-			      const struct vhost_iommu_nest *nest, u32 hwpt);
 
 #endif /* _VHOST_IOMMU_H */

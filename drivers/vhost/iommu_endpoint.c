@@ -195,9 +195,9 @@ static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 	if (vhost_iommu_group_revive(viommu, group, true))
 		return -EIO;
 	if (!group->blocked_hwpt) {
-		rc = vhost_iommu_host_attach_first(viommu, ep->file, ep->dev_id,
-						   ep->nest,
-						   &group->blocked_hwpt);
+		rc = vhost_iommu_device_attach_first(viommu, ep->file,
+						     ep->dev_id, ep->nest,
+						     &group->blocked_hwpt);
 		if (rc)
 			return rc;
 		pt_id = group->blocked_hwpt;
@@ -213,7 +213,7 @@ static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 		   (!group->attached && viommu->bypass && ram)) {
 		pt_id = ram;
 	}
-	rc = vhost_iommu_host_attach(viommu, ep->file, pt_id, true);
+	rc = vhost_iommu_device_attach(viommu, ep->file, pt_id, true);
 	if (!rc) {
 		group->bypass = !group->attached && viommu->bypass && ram;
 		return 0;
@@ -221,7 +221,7 @@ static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 out_detach:
 	vhost_iommu_host_detach(viommu, ep->file);
 	if (!vhost_iommu_group_device(group)) {
-		vhost_iommu_host_unblock(viommu, ep->nest, group->blocked_hwpt);
+		vhost_iommu_device_unblock(viommu, ep->nest, group->blocked_hwpt);
 		group->blocked_hwpt = 0;
 	}
 	return rc == -EAGAIN || rc == -ENOMEM || rc == -EFAULT || rc == -EPERM ? rc : -EIO;
@@ -309,7 +309,7 @@ static void vhost_iommu_device_leave(struct vhost_iommu *viommu,
 	if (vhost_iommu_group_device(group))
 		return;
 	vhost_iommu_group_drop_table(viommu, group);
-	vhost_iommu_host_unblock(viommu, nest, group->blocked_hwpt);
+	vhost_iommu_device_unblock(viommu, nest, group->blocked_hwpt);
 	group->blocked_hwpt = 0;
 	group->nest = NULL;
 	vhost_iommu_group_set_broken(viommu, group, false);

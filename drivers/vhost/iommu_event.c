@@ -85,14 +85,14 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 	if (rc > 0)
 		len = vhost_iommu_write_event(vq, source, out, in);
 	if (rc < 0 || len < 0)
-		vhost_iommu_ring_error(viommu, vq);
+		vhost_iommu_vq_error(viommu, vq);
 	if (rc == -EFAULT) {
 		viommu->events_dead = true;
 		return false;
 	}
 	if (vhost_add_used(vq, head, max(len, 0)) < 0) {
 		viommu->events_dead = true;
-		vhost_iommu_ring_error(viommu, vq);
+		vhost_iommu_vq_error(viommu, vq);
 		return false;
 	}
 	/* A buffer that is too short is not the event's fault */

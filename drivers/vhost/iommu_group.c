@@ -21,7 +21,6 @@
  * allocates nothing. Every step that fails ends in blocked or in broken.
  */
 #include <linux/list.h>
-#include <linux/sched/signal.h>
 
 #include "iommu.h"
 
@@ -43,29 +42,6 @@ vhost_iommu_group_device(const struct vhost_iommu_group *group)
 		if (ep->file)
 			return ep;
 	return NULL;
-}
-
-/*
- * The domain that all members but @except are in which are in one; NULL if there is
- * none, or if there are several
- */
-static struct vhost_iommu_domain *
-vhost_iommu_group_domain(const struct vhost_iommu_group *group,
-			 const struct vhost_iommu_endpoint *except)
-{
-	struct vhost_iommu_domain *domain = NULL;
-	struct vhost_iommu_endpoint *ep;
-
-	if (!group->attached)
-		return NULL;
-	list_for_each_entry(ep, &group->endpoints, group_node) {
-		if (ep == except || !ep->domain || ep->domain == domain)
-			continue;
-		if (domain)
-			return NULL;
-		domain = ep->domain;
-	}
-	return domain;
 }
 
 /**
@@ -185,7 +161,7 @@ void vhost_iommu_group_drop_table(struct vhost_iommu *viommu,
  * @pt_id: ID of an HWPT or IOAS
  *
  * Return: 0, also if no member is a device; -EIO if the group is broken; or the
- * errno of vhost_iommu_host_attach(). After an error it is not known what the
+ * errno of vhost_iommu_device_attach(). After an error it is not known what the
  * devices are attached to.
  */
 int vhost_iommu_group_move(struct vhost_iommu *viommu,
@@ -197,7 +173,7 @@ int vhost_iommu_group_move(struct vhost_iommu *viommu,
 		return 0;
 	if (group->broken)
 		return -EIO;
-	return vhost_iommu_host_attach(viommu, ep->file, pt_id, true);
+	return vhost_iommu_device_attach(viommu, ep->file, pt_id, true);
 }
 
 /**
@@ -263,7 +239,7 @@ void vhost_iommu_group_block(struct vhost_iommu *viommu,
  * vhost_iommu_group_revive - Bring a broken group back, blocked
  * @viommu: The device
  * @group: The group; nothing is done if it is not broken
- * @wait: See vhost_iommu_host_attach()
+ * @wait: See vhost_iommu_device_attach()
  *
  * Return: 0, -EAGAIN or -EIO. It is still broken after an error.
  */
@@ -279,8 +255,8 @@ int vhost_iommu_group_revive(struct vhost_iommu *viommu,
 	list_for_each_entry(ep, &group->endpoints, group_node) {
 		if (!ep->file)
 			continue;
-		rc = vhost_iommu_host_attach(viommu, ep->file,
-					     group->blocked_hwpt, wait);
+		rc = vhost_iommu_device_attach(viommu, ep->file,
+					       group->blocked_hwpt, wait);
 		if (rc) {
 			vhost_iommu_group_condemn(viommu, group);
 			return rc == -EAGAIN ? rc : -EIO;
@@ -316,158 +292,4 @@ int vhost_iommu_group_idle(struct vhost_iommu *viommu,
 	}
 	vhost_iommu_group_block(viommu, group);
 	return group->broken ? -EIO : rc;
-}
-
-/* Find or make what the devices of a group are attached to in a domain */
-static int vhost_iommu_attach_prepare(struct vhost_iommu *viommu,
-				      struct vhost_iommu_group *group,
-				      struct vhost_iommu_domain *domain,
-				      const struct vhost_iommu_target *target,
-				      u32 *pt_id)
-{
-	struct vhost_iommu_endpoint *device = vhost_iommu_group_device(group);
-	int rc;
-
-	switch (target->kind) {
-	case VHOST_IOMMU_PAGING:
-		rc = vhost_iommu_domain_set_device(viommu, domain);
-		*pt_id = domain->ioas;
-		return rc;
-	case VHOST_IOMMU_BYPASS:
-		*pt_id = vhost_iommu_group_ram(group);
-		return 0;
-	default:
-		return vhost_iommu_host_table_alloc(viommu, group->nest,
-						    device->dev_id,
-						    target->table, pt_id);
-	}
-}
-
-/* Members of a table domain differ in nothing */
-static bool vhost_iommu_group_wants_ats(const struct vhost_iommu_group *group)
-{
-	struct vhost_iommu_endpoint *ep;
-
-	list_for_each_entry(ep, &group->endpoints, group_node)
-		if (ep->domain)
-			return ep->table_ats;
-	return false;
-}
-
-/**
- * vhost_iommu_group_attach - Attach the devices of a group to a domain
- * @viommu: The device
- * @group: The group
- * @domain: The domain
- * @target: What that is
- * @wait: See vhost_iommu_host_attach()
- *
- * The HWPT of the guest's tables that they leave goes when nothing is attached to
- * it any more.
- *
- * Return: 0; -EAGAIN if there is more to do; or another errno: then either
- * nothing was changed or they are blocked, and &vhost_iommu_group.hw is NULL.
- */
-int vhost_iommu_group_attach(struct vhost_iommu *viommu,
-			     struct vhost_iommu_group *group,
-			     struct vhost_iommu_domain *domain,
-			     const struct vhost_iommu_target *target, bool wait)
-{
-	struct vhost_iommu_endpoint *device = vhost_iommu_group_device(group);
-	bool table = target->kind == VHOST_IOMMU_TABLE;
-	u32 pt_id;
-	int rc;
-
-	if (!device) {
-		group->bypass = false;
-		group->hw = domain;
-		return 0;
-	}
-	rc = vhost_iommu_attach_prepare(viommu, group, domain, target, &pt_id);
-	if (rc)
-		return rc;
-	rc = group->broken ? -EIO :
-	     vhost_iommu_host_attach(viommu, device->file, pt_id, wait);
-	if (rc) {
-		if (rc != -EAGAIN)
-			vhost_iommu_group_block(viommu, group);
-		/* It may have been attached all the same, until now */
-		if (table)
-			vhost_iommu_host_destroy(viommu, pt_id);
-		return rc;
-	}
-	vhost_iommu_group_drop_table(viommu, group);
-	group->table_hwpt = table ? pt_id : 0;
-	group->table_ats = table && target->table->ats;
-	group->bypass = false;
-	group->hw = domain;
-	if (target->kind == VHOST_IOMMU_PAGING && !domain->maps.count)
-		vhost_iommu_host_settle(viommu, device->dev_id, pt_id);
-	return 0;
-}
-
-/**
- * vhost_iommu_group_prepare - Make ready what a group will follow its members to
- * @viommu: The device
- * @ep: The member that is about to leave its domain
- *
- * A domain that others of the group are in may have been filled while the group was
- * divided, and have no IOAS yet.
- *
- * Return: 0, or -EAGAIN if there is more to do.
- */
-int vhost_iommu_group_prepare(struct vhost_iommu *viommu,
-			      const struct vhost_iommu_endpoint *ep)
-{
-	struct vhost_iommu_domain *domain;
-
-	domain = vhost_iommu_group_domain(ep->group, ep);
-	if (!domain || domain->kind != VHOST_IOMMU_PAGING ||
-	    !vhost_iommu_group_device(ep->group))
-		return 0;
-	/* Of an error the group finds out by itself */
-	return vhost_iommu_domain_set_device(viommu, domain) == -EAGAIN ?
-	       -EAGAIN : 0;
-}
-
-/**
- * vhost_iommu_group_follow - Bring the devices of a group where its members are
- * @viommu: The device
- * @group: The group, of which a member has left its domain
- *
- * Goes without pieces, so that it can be relied upon; a caller that serves a guest
- * has vhost_iommu_group_prepare() do what may take long.
- *
- * Return: 0 or -EIO. The devices are blocked or the group broken after an error.
- */
-int vhost_iommu_group_follow(struct vhost_iommu *viommu,
-			     struct vhost_iommu_group *group)
-{
-	struct vhost_iommu_domain *domain;
-	struct vhost_iommu_target target;
-	struct vhost_iommu_table table;
-	int rc;
-
-	if (!group->attached)
-		return vhost_iommu_group_idle(viommu, group);
-	domain = vhost_iommu_group_domain(group, NULL);
-	if (domain && domain == group->hw)
-		return 0;
-	if (vhost_iommu_group_revive(viommu, group, true))
-		return -EIO;
-	if (domain) {
-		target.kind = domain->kind;
-		target.table = &table;
-		table = domain->table;
-		table.ats = vhost_iommu_group_wants_ats(group);
-		do
-			rc = vhost_iommu_group_attach(viommu, group, domain,
-						      &target, true);
-		while (rc == -EAGAIN && !fatal_signal_pending(current));
-		if (!rc)
-			return 0;
-	}
-	if (group->hw)
-		vhost_iommu_group_block(viommu, group);
-	return group->broken ? -EIO : 0;
 }

@@ -13,17 +13,14 @@
  * reference is dropped there, as the last one would be put off until the worker
  * exits.
  */
-#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
-#include <linux/jiffies.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/sched/clock.h>
-#include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/vfio.h>
 #include <uapi/linux/iommufd.h>
@@ -31,14 +28,6 @@
 #include "iommu.h"
 
 #include <trace/events/vhost_iommu.h>
-
-/*
- * A PCI reset makes attaching fail with EBUSY for as long as it lasts, which is
- * never less than 100 ms. A request is tried again for longer than what can't be
- * put off.
- */
-#define VHOST_IOMMU_ATTACH_TIMEOUT_MS	1000
-#define VHOST_IOMMU_WAIT_MS		100
 
 /* A COPY of a piece that takes less or more calls for others */
 #define VHOST_IOMMU_COPY_SHORT_NS	NSEC_PER_MSEC
@@ -97,8 +86,14 @@ static int vhost_iommu_iommufd_cmd(struct vhost_iommu *viommu,
 				    len);
 }
 
-/* errno of an ioctl for a command whose failure nobody foresaw */
-static int vhost_iommu_host_errno(struct vhost_iommu *viommu, int rc)
+/**
+ * vhost_iommu_host_errno - Find what to say of a command that nobody foresaw to fail
+ * @viommu: The device
+ * @rc: 0 or its errno
+ *
+ * Return: 0 or the errno of an ioctl of ours.
+ */
+int vhost_iommu_host_errno(struct vhost_iommu *viommu, int rc)
 {
 	switch (rc) {
 	case 0:
@@ -232,7 +227,14 @@ int vhost_iommu_host_ioas_alloc(struct vhost_iommu *viommu, u32 *ioas)
 	return rc;
 }
 
-static int vhost_iommu_host_try_destroy(struct vhost_iommu *viommu, u32 id)
+/**
+ * vhost_iommu_host_try_destroy - Destroy an object of the iommufd
+ * @viommu: The device
+ * @id: Its ID
+ *
+ * Return: 0 or the errno of IOMMU_DESTROY, -EBUSY if something uses it.
+ */
+int vhost_iommu_host_try_destroy(struct vhost_iommu *viommu, u32 id)
 {
 	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
 
@@ -253,8 +255,17 @@ void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id)
 		viommu->host.errors++;
 }
 
-static int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
-					struct file *device, u32 *pt_id)
+/**
+ * vhost_iommu_host_attach_once - Attach a device and its group to a page table
+ * @viommu: The device
+ * @device: VFIO device
+ * @pt_id: ID of an HWPT, or of an IOAS that iommufd makes one for, whose ID it is
+ *         then
+ *
+ * Return: 0 or the errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT.
+ */
+int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
+				 struct file *device, u32 *pt_id)
 {
 	struct vfio_device_attach_iommufd_pt cmd = {
 		.argsz = sizeof(cmd),
@@ -267,70 +278,6 @@ static int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
 				    sizeof(cmd));
 	if (!rc)
 		*pt_id = cmd.pt_id;
-	return rc;
-}
-
-/*
- * Attaching fails with EBUSY while the device is reset. Returns whether that is
- * going on for no longer than it may.
- */
-static bool vhost_iommu_host_is_busy(struct vhost_iommu_host *host, int rc,
-				     unsigned int ms)
-{
-	unsigned long until = host->busy_until;
-
-	if (rc == -EBUSY) {
-		if (!until)
-			/* 0 says that it is not busy */
-			until = (jiffies + msecs_to_jiffies(ms)) | 1;
-		else if (time_after(jiffies, until))
-			until = 0;
-	} else {
-		until = 0;
-	}
-	WRITE_ONCE(host->busy_until, until);
-	return until;
-}
-
-/**
- * vhost_iommu_host_attach - Attach a device and its group to a page table
- * @viommu: The device
- * @device: VFIO device
- * @pt_id: ID of an HWPT, or of an IOAS that iommufd makes one for
- * @wait: Wait here while the device is reset, for up to 100 ms. If not, the caller
- *        tries again.
- *
- * Replaces what is attached, in one step.
- *
- * Return: 0; -EAGAIN, without @wait, if the device is being reset, which is not for
- * ever: nothing was changed; or the errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT. After
- * an error but -EAGAIN the device may be attached to the old page table or to none.
- */
-int vhost_iommu_host_attach(struct vhost_iommu *viommu, struct file *device,
-			    u32 pt_id, bool wait)
-{
-	struct vhost_iommu_host *host = &viommu->host;
-	unsigned int ms;
-	u32 id;
-	int rc;
-
-	ms = wait ? VHOST_IOMMU_WAIT_MS : VHOST_IOMMU_ATTACH_TIMEOUT_MS;
-	if (wait)
-		host->busy_until = 0;
-	for (;;) {
-		id = pt_id;
-		rc = vhost_iommu_host_attach_once(viommu, device, &id);
-		if (!vhost_iommu_host_is_busy(host, rc, ms))
-			break;
-		if (!wait)
-			return -EAGAIN;
-		if (READ_ONCE(viommu->wanted) || fatal_signal_pending(current))
-			break;
-		fsleep(USEC_PER_MSEC);
-	}
-	WRITE_ONCE(host->busy_until, 0);
-	if (rc)
-		host->errors++;
 	return rc;
 }
 
@@ -484,11 +431,22 @@ int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
 	return 0;
 }
 
-static int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
-				       u32 pt_id,
-				       const struct vhost_iommu_format *format,
-				       const struct vhost_iommu_table *table,
-				       u32 *hwpt)
+/**
+ * vhost_iommu_host_hwpt_alloc - Make an HWPT
+ * @viommu: The device
+ * @dev_id: A device that can be attached to it
+ * @pt_id: ID of an IOAS or, for tables of the guest, of a vIOMMU
+ * @format: Format of @table, or NULL
+ * @table: Tables of the guest, or NULL
+ * @hwpt: ID of the HWPT
+ *
+ * Return: 0 or the errno of IOMMU_HWPT_ALLOC.
+ */
+int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
+				u32 pt_id,
+				const struct vhost_iommu_format *format,
+				const struct vhost_iommu_table *table,
+				u32 *hwpt)
 {
 	struct iommu_hwpt_alloc cmd = {
 		.size = sizeof(cmd),
@@ -510,27 +468,6 @@ static int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
 	if (!rc)
 		*hwpt = cmd.out_hwpt_id;
 	return rc;
-}
-
-/**
- * vhost_iommu_host_settle - Have iommufd find the only HWPT of an IOAS at once
- * @viommu: The device
- * @dev_id: A device that is attached to the IOAS
- * @ioas: The IOAS, best without mappings
- *
- * iommufd looks through an xarray of HWPTs for each area that is mapped or
- * unmapped. It stores the first HWPT over a reservation, and so in a node whose
- * 64 slots are all looked at each time, which is a quarter of what a MAP or
- * UNMAP costs. When another HWPT goes, the first one becomes the xarray's only
- * entry, without a node. Nothing but time is lost if that fails.
- */
-void vhost_iommu_host_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas)
-{
-	u32 hwpt;
-
-	if (!vhost_iommu_host_hwpt_alloc(viommu, dev_id, ioas, NULL, NULL,
-					 &hwpt))
-		vhost_iommu_host_destroy(viommu, hwpt);
 }
 
 /**
@@ -642,93 +579,6 @@ int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 	if (rc)
 		viommu->host.errors++;
 	return rc;
-}
-
-/* The HWPT that blocks a group. The empty IOAS lives as long as there is one */
-static int vhost_iommu_host_block(struct vhost_iommu *viommu, u32 dev_id,
-				  u32 *hwpt)
-{
-	struct vhost_iommu_host *host = &viommu->host;
-	int rc = 0;
-
-	if (!host->blocked_users)
-		rc = vhost_iommu_host_ioas_alloc(viommu, &host->blocked_ioas);
-	if (rc)
-		return rc;
-	rc = vhost_iommu_host_hwpt_alloc(viommu, dev_id, host->blocked_ioas,
-					 NULL, NULL, hwpt);
-	if (!rc)
-		host->blocked_users++;
-	else if (!host->blocked_users)
-		vhost_iommu_host_destroy(viommu, host->blocked_ioas);
-	return rc;
-}
-
-/**
- * vhost_iommu_host_unblock - Destroy what blocked a group
- * @viommu: The device
- * @nest: vIOMMU of the group, or NULL
- * @hwpt: From vhost_iommu_host_attach_first(); nothing is attached to it
- */
-void vhost_iommu_host_unblock(struct vhost_iommu *viommu,
-			      const struct vhost_iommu_nest *nest, u32 hwpt)
-{
-	vhost_iommu_host_destroy(viommu, hwpt);
-	if (!nest && !--viommu->host.blocked_users)
-		vhost_iommu_host_destroy(viommu, viommu->host.blocked_ioas);
-}
-
-/**
- * vhost_iommu_host_attach_first - Block the first device of a group
- * @viommu: The device
- * @device: VFIO device, in any state of attachment
- * @dev_id: Its ID in the iommufd
- * @nest: Its vIOMMU, or NULL
- * @hwpt: ID of the HWPT that blocks the group from now on
- *
- * Nothing exported tells which iommufd a device is bound to; IDs are looked up
- * in its own. But an HWPT of ours that the device is attached to is in use: if
- * it can be destroyed, the device took one of the same number elsewhere.
- *
- * Return: 0 or the errno of VHOST_IOMMU_ADD_ENDPOINT. After an error the
- * device is detached.
- */
-int vhost_iommu_host_attach_first(struct vhost_iommu *viommu,
-				  struct file *device, u32 dev_id,
-				  struct vhost_iommu_nest *nest, u32 *hwpt)
-{
-	u32 id;
-	int rc;
-
-	if (nest)
-		rc = vhost_iommu_host_table_alloc(viommu, nest, dev_id,
-						  &nest->format->blocked, &id);
-	else
-		rc = vhost_iommu_host_block(viommu, dev_id, &id);
-	/* There is no such vIOMMU, or it is one of another physical IOMMU */
-	if (nest && (rc == -ENOENT || rc == -EINVAL || rc == -EOPNOTSUPP))
-		return -EINVAL;
-	if (rc)
-		return vhost_iommu_host_errno(viommu, rc);
-
-	rc = vhost_iommu_host_attach(viommu, device, id, true);
-	if (rc) {
-		vhost_iommu_host_detach(viommu, device);
-		vhost_iommu_host_unblock(viommu, nest, id);
-		return rc == -ENOENT ? -EXDEV :
-				       vhost_iommu_host_errno(viommu, rc);
-	}
-
-	rc = vhost_iommu_host_try_destroy(viommu, id);
-	if (rc != -EBUSY) {
-		vhost_iommu_host_detach(viommu, device);
-		if (!nest && !--viommu->host.blocked_users)
-			vhost_iommu_host_destroy(viommu,
-						 viommu->host.blocked_ioas);
-		return rc ? vhost_iommu_host_errno(viommu, rc) : -EXDEV;
-	}
-	*hwpt = id;
-	return 0;
 }
 
 static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,

@@ -13,13 +13,9 @@
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/preempt.h>
 #include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
-#include <linux/task_work.h>
-#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "iommu.h"
@@ -55,21 +51,6 @@
  * events have to be served, too.
  */
 #define VHOST_IOMMU_PASS_MS		10
-
-/**
- * vhost_iommu_ring_error - Tell the VMM that a ring can't be read or written
- * @viommu: The device
- * @vq: The ring
- */
-void vhost_iommu_ring_error(struct vhost_iommu *viommu,
-			    struct vhost_virtqueue *vq)
-{
-	lockdep_assert_held(&vq->mutex);
-
-	atomic64_inc(&viommu->count.ring_errors);
-	if (vq->error_ctx)
-		eventfd_signal(vq->error_ctx);
-}
 
 /*
  * A thread that kicks can be called back, and the worker be killed, while
@@ -164,7 +145,7 @@ static int vhost_iommu_publish(struct vhost_iommu *viommu,
 			return -EFAULT;
 		}
 		viommu->ring_dead = true;
-		vhost_iommu_ring_error(viommu, vq);
+		vhost_iommu_vq_error(viommu, vq);
 	}
 	viommu->nr_heads = 0;
 	viommu->count.batches++;
@@ -292,7 +273,7 @@ static int vhost_iommu_answer(struct vhost_iommu *viommu,
 				rc = -EFAULT;
 				break;
 			}
-			vhost_iommu_ring_error(viommu, vq);
+			vhost_iommu_vq_error(viommu, vq);
 			status = -EFAULT;
 		}
 		vhost_iommu_finish(viommu, vq, p->head, &p->req, status,
@@ -461,7 +442,7 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu *viommu,
 	}
 	if (rc == -ENOTRECOVERABLE) {
 		viommu->ring_dead = true;
-		vhost_iommu_ring_error(viommu, vq);
+		vhost_iommu_vq_error(viommu, vq);
 		return -EAGAIN;
 	}
 	if (rc >= 0 && vhost_iommu_reply(req, rc, props, len, to)) {
@@ -471,7 +452,7 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu *viommu,
 			viommu->answers = true;
 			return -EINTR;
 		}
-		vhost_iommu_ring_error(viommu, vq);
+		vhost_iommu_vq_error(viommu, vq);
 		rc = -EFAULT;
 	}
 	kvfree(props);
@@ -506,7 +487,7 @@ static int vhost_iommu_handle_request(struct vhost_iommu *viommu,
 		if (where == VHOST_IOMMU_KICKER ||
 		    vhost_iommu_flush(viommu, vq, where))
 			return -EAGAIN;
-		vhost_iommu_ring_error(viommu, vq);
+		vhost_iommu_vq_error(viommu, vq);
 		viommu->count.no_status++;
 		vhost_iommu_done(viommu, vq, head, 0, where);
 		return 0;
@@ -527,7 +508,7 @@ static int vhost_iommu_skip_chain(struct vhost_iommu *viommu,
 {
 	if (vhost_iommu_flush(viommu, vq, where))
 		return -EAGAIN;
-	vhost_iommu_ring_error(viommu, vq);
+	vhost_iommu_vq_error(viommu, vq);
 	viommu->count.no_status++;
 	vhost_iommu_done(viommu, vq, head, 0, where);
 	return 0;
@@ -653,7 +634,7 @@ static int vhost_iommu_serve_one(struct vhost_iommu *viommu,
 	if (rc == -EFAULT) {
 		if (where == VHOST_IOMMU_WORKER) {
 			viommu->ring_dead = true;
-			vhost_iommu_ring_error(viommu, vq);
+			vhost_iommu_vq_error(viommu, vq);
 		}
 		return rc;
 	}
@@ -667,9 +648,17 @@ static int vhost_iommu_serve_one(struct vhost_iommu *viommu,
 	return rc ?: 1;
 }
 
-static void vhost_iommu_serve(struct vhost_iommu *viommu,
-			      struct vhost_virtqueue *vq,
-			      enum vhost_iommu_server where)
+/**
+ * vhost_iommu_ring_serve - Serve the request queue for a bounded time
+ * @viommu: The device
+ * @vq: The request queue
+ * @where: Who serves it. A thread that kicks has page faults disabled.
+ *
+ * What is left then is for the worker, which is told.
+ */
+void vhost_iommu_ring_serve(struct vhost_iommu *viommu,
+			    struct vhost_virtqueue *vq,
+			    enum vhost_iommu_server where)
 {
 	unsigned int nr = 0;
 	int rc;
@@ -749,134 +738,5 @@ void vhost_iommu_handle_kick(struct vhost_work *work)
 	if (READ_ONCE(viommu->wanted) || vhost_iommu_is_killed(vq))
 		return;
 	guard(mutex)(&vq->mutex);
-	vhost_iommu_serve(viommu, vq, VHOST_IOMMU_WORKER);
-}
-
-static bool vhost_iommu_touch(void __user *at, size_t len)
-{
-	size_t step = PAGE_SIZE - offset_in_page(at), i = 0;
-	u8 __user *p = at;
-	u8 byte;
-
-	/* A byte of each page, and the last one */
-	for (;;) {
-		if (get_user(byte, p + i) || put_user(byte, p + i))
-			return false;
-		if (i == len - 1)
-			return true;
-		i = min(i + step, len - 1);
-		step = PAGE_SIZE;
-	}
-}
-
-/*
- * Replies, and the wish for further kicks, have to get to the guest: nobody but
- * the device writes to this part of a ring.
- */
-static bool vhost_iommu_ring_is_ready(struct vhost_virtqueue *vq)
-{
-	return vhost_vq_get_backend(vq) &&
-	       vhost_iommu_touch(vq->used, struct_size(vq->used, ring, vq->num) +
-				 sizeof(__virtio16));
-}
-
-/*
- * Returns false if it is left to the worker. Page faults are off: a thread that
- * kicks never waits for memory of the guest or the VMM, which may come late, or
- * never, and can't be called back while it does.
- */
-static bool vhost_iommu_serve_in_place(struct vhost_iommu *viommu,
-				       struct vhost_virtqueue *vq)
-{
-	bool ready;
-
-	/* A thread that exits has left its address space */
-	if (vhost_dev_check_owner(&viommu->dev))
-		return false;
-	/* The worker can be at it for long, and this thread be wanted */
-	ACQUIRE(mutex_intr, lock)(&vq->mutex);
-	if (ACQUIRE_ERR(mutex_intr, &lock))
-		return false;
-	pagefault_disable();
-	ready = vhost_iommu_ring_is_ready(vq);
-	if (ready)
-		vhost_iommu_serve(viommu, vq, VHOST_IOMMU_KICKER);
-	pagefault_enable();
-	return ready;
-}
-
-static void vhost_iommu_kick_work(struct callback_head *work)
-{
-	struct vhost_iommu *viommu = container_of(work, struct vhost_iommu,
-						  kick_work);
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
-
-	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
-	/*
-	 * Orders this before the ring is read below: who still saw the bit has
-	 * the worker look, who did not adds the work again.
-	 */
-	smp_mb__after_atomic();
-	if (READ_ONCE(viommu->wanted) ||
-	    !vhost_iommu_serve_in_place(viommu, vq))
-		vhost_poll_queue(&vq->poll);
-	vhost_iommu_put(viommu);
-	module_put(THIS_MODULE);
-}
-
-/*
- * Have the thread that kicks serve the queue before it returns to the guest, or
- * to user space. That is a virtual CPU, which waits for the reply anyway: this
- * way it pays for its requests itself, and nobody has to be woken. Not if
- * requests come so fast that a worker which polls meets them without a kick.
- */
-static bool vhost_iommu_kick_in_place(struct vhost_iommu *viommu)
-{
-	if (READ_ONCE(viommu->polls) || !in_task() ||
-	    current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING) ||
-	    vhost_dev_check_owner(&viommu->dev))
-		return false;
-	/* Somebody is about to look at the ring, but may be kept from it */
-	if (test_and_set_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags))
-		return false;
-	/*
-	 * The file may be closed before the work has run, which then finds the
-	 * ring stopped; the memory stays until then.
-	 */
-	refcount_inc(&viommu->refs);
-	__module_get(THIS_MODULE);
-	init_task_work(&viommu->kick_work, vhost_iommu_kick_work);
-	if (!task_work_add(current, &viommu->kick_work, TWA_RESUME))
-		return true;
-	/* The file's own reference is there as long as it can be kicked */
-	refcount_dec(&viommu->refs);
-	module_put(THIS_MODULE);
-	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
-	return false;
-}
-
-/**
- * vhost_iommu_kicked - Wake function of the request queue's kick eventfd
- * @wait: The wait queue entry of the queue's poll
- * @mode: Unused
- * @sync: Unused
- * @key: Poll events
- *
- * Context: Whatever signals the eventfd, with the lock of its wait queue held.
- * Return: 0, others may wait for it, too.
- */
-int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
-		       int sync, void *key)
-{
-	struct vhost_poll *poll = container_of(wait, struct vhost_poll, wait);
-	struct vhost_iommu *viommu = container_of(poll->dev, struct vhost_iommu,
-						  dev);
-
-	if (!(key_to_poll(key) & poll->mask))
-		return 0;
-	if (READ_ONCE(poll->vq->busyloop_timeout))
-		WRITE_ONCE(viommu->kicked_at, local_clock());
-	if (!vhost_iommu_kick_in_place(viommu))
-		vhost_poll_queue(poll);
-	return 0;
+	vhost_iommu_ring_serve(viommu, vq, VHOST_IOMMU_WORKER);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vhost-iommu: descriptor chains
+ * vhost-iommu: what both queues need: chains, and the way to say that a ring is bad
  *
  * VIRTIO 1.3, section 2.7. vhost_get_vq_desc() follows a chain for as long as
  * the guest has made it: tables of 65,536 empty descriptors, as many as the ring
  * has entries. Whoever serves a ring has to come back soon, so chains are read
  * here, and one of more descriptors than VHOST_IOMMU_CHAIN_MAX is bad.
  */
+#include <linux/eventfd.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/vhost_iotlb.h>
@@ -231,4 +232,19 @@ void vhost_iommu_chain_put_back(struct vhost_virtqueue *vq, unsigned int nr)
 {
 	lockdep_assert_held(&vq->mutex);
 	vq->last_avail_idx -= nr;
+}
+
+/**
+ * vhost_iommu_vq_error - Tell the VMM that a ring can't be read or written
+ * @viommu: The device
+ * @vq: The ring
+ */
+void vhost_iommu_vq_error(struct vhost_iommu *viommu,
+			  struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+
+	atomic64_inc(&viommu->count.ring_errors);
+	if (vq->error_ctx)
+		eventfd_signal(vq->error_ctx);
 }

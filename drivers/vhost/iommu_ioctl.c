@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-iommu: the ioctls of <linux/vhost_iommu.h>, features and limits
+ */
+#include <linux/moduleparam.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "iommu.h"
+
+static const int vhost_iommu_bits[] = {
+	VIRTIO_F_NOTIFY_ON_EMPTY,
+	VIRTIO_F_ANY_LAYOUT,
+	VIRTIO_F_VERSION_1,
+	VIRTIO_RING_F_INDIRECT_DESC,
+	VIRTIO_RING_F_EVENT_IDX,
+	VIRTIO_IOMMU_F_INPUT_RANGE,
+	VIRTIO_IOMMU_F_DOMAIN_RANGE,
+	VIRTIO_IOMMU_F_MAP_UNMAP,
+	VIRTIO_IOMMU_F_PROBE,
+	VIRTIO_IOMMU_F_MMIO,
+	VIRTIO_IOMMU_F_BYPASS_CONFIG,
+	VIRTIO_IOMMU_F_ATTACH_TABLE,
+};
+
+#define VHOST_IOMMU_FEATURES	VHOST_FEATURES_U64(vhost_iommu_bits, 0)
+
+static unsigned int max_domains = SZ_64K;
+module_param(max_domains, uint, 0444);
+MODULE_PARM_DESC(max_domains, "Most domains that a device can be allowed");
+
+static ulong max_mappings = SZ_16M;
+module_param(max_mappings, ulong, 0444);
+MODULE_PARM_DESC(max_mappings, "Most mappings that a device can be allowed");
+
+static ulong max_table_pages = SZ_64M;
+module_param(max_table_pages, ulong, 0444);
+MODULE_PARM_DESC(max_table_pages,
+		 "Most 4 KiB IOMMU page-table pages a device can be allowed");
+
+/* What a device may use before the VMM says something else */
+#define VHOST_IOMMU_DEFAULT_MAPPINGS	((ulong)SZ_1M)
+#define VHOST_IOMMU_DEFAULT_TABLE_PAGES	((ulong)SZ_256K)
+
+static int vhost_iommu_ioctl_get_info(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_info *info = arg;
+
+	info->out_capabilities = VHOST_IOMMU_CAP_MAP_UNMAP |
+				 VHOST_IOMMU_CAP_ATTACH_TABLE;
+	info->out_virtio_features = VHOST_IOMMU_FEATURES;
+	info->out_scratch_size = VHOST_IOMMU_SCRATCH_SIZE;
+	info->out_max_probe_size = VHOST_IOMMU_MAX_PROBE_SIZE;
+	info->out_max_domains = max_domains;
+	info->out_max_endpoints = VHOST_IOMMU_MAX_ENDPOINTS;
+	info->out_max_mappings = max_mappings;
+	info->out_max_table_pages = max_table_pages;
+	info->out_max_doorbells = VHOST_IOMMU_MAX_DOORBELLS;
+	info->__reserved = 0;
+	info->out_table_formats = vhost_iommu_format_mask();
+	info->out_max_viommus = VHOST_IOMMU_MAX_VIOMMUS;
+	info->__reserved2 = 0;
+	return 0;
+}
+
+static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_config *config = arg;
+	struct vhost_iommu_rules *rules = &viommu->rules;
+
+	if (memchr_inv(config->__reserved, 0, sizeof(config->__reserved)))
+		return -EOPNOTSUPP;
+	if (!config->page_size_mask || config->page_size_mask & (SZ_4K - 1) ||
+	    config->input_end < config->input_start ||
+	    config->domain_end < config->domain_start ||
+	    config->probe_size > VHOST_IOMMU_MAX_PROBE_SIZE ||
+	    config->bypass > 1)
+		return -EINVAL;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+
+	if (vhost_iommu_running(viommu) || viommu->nr_endpoints)
+		return -EBUSY;
+	rules->page_size_mask = config->page_size_mask;
+	rules->input_start = config->input_start;
+	rules->input_end = config->input_end;
+	rules->domain_start = config->domain_start;
+	rules->domain_end = config->domain_end;
+	rules->probe_size = config->probe_size;
+	viommu->bypass = config->bypass;
+	viommu->configured = true;
+	return 0;
+}
+
+static int vhost_iommu_ioctl_set_iommufd(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_iommufd *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	if (args->scratch_addr % 8 ||
+	    args->scratch_len < VHOST_IOMMU_SCRATCH_SIZE)
+		return -EINVAL;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	return vhost_iommu_host_set(viommu, args);
+}
+
+static int vhost_iommu_ioctl_add_endpoint(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_add_endpoint *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	if (args->probe_len > VHOST_IOMMU_MAX_PROBE_SIZE ||
+	    args->virt_id > U32_MAX)
+		return -EINVAL;
+	if (!(args->flags & VHOST_IOMMU_EP_GROUP) && args->group_id)
+		return -EINVAL;
+	if (!(args->flags & VHOST_IOMMU_EP_DEVICE) &&
+	    (args->device_fd != -1 || args->dev_id || args->ram_hwpt_id ||
+	     args->flags & VHOST_IOMMU_EP_TABLE))
+		return -EINVAL;
+	if (!(args->flags & VHOST_IOMMU_EP_TABLE) &&
+	    (args->viommu_id || args->virt_id))
+		return -EINVAL;
+	if (!viommu->configured)
+		return -ENXIO;
+
+	return vhost_iommu_endpoint_add(viommu, args);
+}
+
+static int vhost_iommu_ioctl_remove_endpoint(struct vhost_iommu *viommu,
+					     void *arg)
+{
+	struct vhost_iommu_remove_endpoint *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	return vhost_iommu_endpoint_remove(viommu, args->endpoint);
+}
+
+static int
+vhost_iommu_doorbell_remove(struct vhost_iommu *viommu,
+			    const struct vhost_iommu_set_doorbell *db)
+{
+	unsigned int i;
+
+	for (i = 0; i < viommu->nr_doorbells; i++) {
+		if (viommu->doorbells[i].start != db->start ||
+		    viommu->doorbells[i].last != db->last)
+			continue;
+		viommu->doorbells[i] =
+			viommu->doorbells[--viommu->nr_doorbells];
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int vhost_iommu_ioctl_set_doorbell(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_doorbell *args = arg;
+	struct vhost_iommu_doorbell *db = viommu->doorbells;
+	unsigned int i;
+
+	if (args->last < args->start)
+		return -EINVAL;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+
+	if (args->flags & VHOST_IOMMU_DOORBELL_REMOVE)
+		return vhost_iommu_doorbell_remove(viommu, args);
+	for (i = 0; i < viommu->nr_doorbells; i++)
+		if (args->start <= db[i].last && db[i].start <= args->last)
+			return -EEXIST;
+	if (i == VHOST_IOMMU_MAX_DOORBELLS)
+		return -ENOSPC;
+	db[i].start = args->start;
+	db[i].last = args->last;
+	viommu->nr_doorbells++;
+	return 0;
+}
+
+static int vhost_iommu_ioctl_remove_ram(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_remove_ram *args = arg;
+	struct vhost_iommu_removal removal = {
+		.start = args->start,
+		.last = args->last,
+		.current_id = U64_MAX,
+	};
+	u64 granule;
+	int rc;
+
+	if (!viommu->configured)
+		return -ENXIO;
+	granule = viommu->rules.page_size_mask & -viommu->rules.page_size_mask;
+	if (args->last < args->start ||
+	    (args->start | (args->last + 1)) & (granule - 1))
+		return -EINVAL;
+
+	do {
+		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
+			rc = vhost_iommu_remove_ram(viommu, &removal);
+		if (rc == -EAGAIN && signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	} while (rc == -EAGAIN);
+	args->out_mappings = removal.count;
+	return removal.rc;
+}
+
+static int vhost_iommu_ioctl_set_running(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_running *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	if (args->running > 1)
+		return -EINVAL;
+	if (args->running)
+		return vhost_iommu_start(viommu);
+	guard(vhost_iommu_wanted)(viommu);
+	return vhost_iommu_stop(viommu);
+}
+
+static void vhost_iommu_forget_vq(struct vhost_virtqueue *vq)
+{
+	guard(mutex)(&vq->mutex);
+	vq->desc = NULL;
+	vq->avail = NULL;
+	vq->used = NULL;
+}
+
+/* Nor are replies of requests that it made */
+static void vhost_iommu_forget_replies(struct vhost_iommu *viommu)
+{
+	guard(mutex)(&viommu->vqs[VHOST_IOMMU_VQ_REQUEST].mutex);
+	viommu->nr_heads = 0;
+	viommu->nr_pending = 0;
+	viommu->answers = false;
+}
+
+static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
+{
+	unsigned int i;
+	int rc;
+
+	if (vhost_iommu_running(viommu))
+		return -EBUSY;
+
+	scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
+		rc = vhost_iommu_endpoints_reset(viommu);
+	/* Afterwards nothing is attached any more that could cause new ones */
+	vhost_iommu_events_drop(viommu);
+	/* Where they were may be memory of the next driver */
+	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+		vhost_iommu_forget_vq(&viommu->vqs[i]);
+	vhost_iommu_forget_replies(viommu);
+	return rc;
+}
+
+static int vhost_iommu_ioctl_add_viommu(struct vhost_iommu *viommu, void *arg)
+{
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	return vhost_iommu_nest_add(viommu, arg);
+}
+
+static int vhost_iommu_ioctl_remove_viommu(struct vhost_iommu *viommu,
+					   void *arg)
+{
+	struct vhost_iommu_remove_viommu *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	return vhost_iommu_nest_remove(viommu, args->viommu_id);
+}
+
+static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_limits *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	if (args->max_domains > max_domains ||
+	    args->max_mappings > max_mappings ||
+	    args->max_table_pages > max_table_pages)
+		return -EINVAL;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+
+	if (args->max_domains)
+		viommu->max_domains = args->max_domains;
+	if (args->max_mappings)
+		viommu->max_mappings = args->max_mappings;
+	if (args->max_table_pages)
+		viommu->max_table_pages = args->max_table_pages;
+	return 0;
+}
+
+static int vhost_iommu_ioctl_set_bypass(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_bypass *args = arg;
+
+	if (memchr_inv(args->__reserved, 0, sizeof(args->__reserved)))
+		return -EOPNOTSUPP;
+	if (args->bypass > 1)
+		return -EINVAL;
+	if (!viommu->configured)
+		return -ENXIO;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	return vhost_iommu_set_bypass(viommu, args->bypass);
+}
+
+static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
+{
+	vhost_iommu_stats_get(viommu, arg);
+	return 0;
+}
+
+static int vhost_iommu_ioctl_get_endpoint(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_get_endpoint *args = arg;
+	const struct vhost_iommu_domain *domain;
+	struct vhost_iommu_endpoint *ep;
+	unsigned long id = args->endpoint;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+
+	ep = xa_find(&viommu->endpoints, &id, U32_MAX, XA_PRESENT);
+	if (!ep)
+		return -ENOENT;
+	args->out_endpoint = ep->id;
+	args->out_flags = ep->flags;
+	args->out_state = vhost_iommu_endpoint_state(ep, &domain);
+	args->out_domain = domain ? domain->id : 0;
+	args->out_group_id = ep->group->id;
+	args->out_mappings = domain ? domain->maps.count : 0;
+	return 0;
+}
+
+union vhost_iommu_ioctl_arg {
+	struct vhost_iommu_info info;
+	struct vhost_iommu_set_config set_config;
+	struct vhost_iommu_set_iommufd set_iommufd;
+	struct vhost_iommu_add_endpoint add_endpoint;
+	struct vhost_iommu_remove_endpoint remove_endpoint;
+	struct vhost_iommu_set_doorbell set_doorbell;
+	struct vhost_iommu_remove_ram remove_ram;
+	struct vhost_iommu_set_running set_running;
+	struct vhost_iommu_reset reset;
+	struct vhost_iommu_set_limits set_limits;
+	struct vhost_iommu_set_bypass set_bypass;
+	struct vhost_iommu_stats stats;
+	struct vhost_iommu_get_endpoint get_endpoint;
+	struct vhost_iommu_add_viommu add_viommu;
+	struct vhost_iommu_remove_viommu remove_viommu;
+};
+
+/*
+ * Every structure begins like this. min_size stays the size of the first
+ * version when members are added.
+ */
+struct vhost_iommu_ioctl_head {
+	u32 size;
+	u32 flags;
+};
+
+struct vhost_iommu_ioctl_op {
+	int (*fn)(struct vhost_iommu *viommu, void *arg);
+	size_t size;
+	size_t min_size;
+	u32 flags;
+	bool owner;
+	bool out;
+};
+
+#define VHOST_IOMMU_OP(_cmd, _fn, _struct, _last, ...)			\
+	[_IOC_NR(_cmd) - _IOC_NR(VHOST_IOMMU_GET_INFO)] = {		\
+		.fn = _fn,						\
+		.size = sizeof(struct _struct) +			\
+			BUILD_BUG_ON_ZERO(sizeof(struct _struct) >	\
+				sizeof(union vhost_iommu_ioctl_arg)),	\
+		.min_size = offsetofend(struct _struct, _last),		\
+		__VA_ARGS__						\
+	}
+
+static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
+	VHOST_IOMMU_OP(VHOST_IOMMU_GET_INFO, vhost_iommu_ioctl_get_info,
+		       vhost_iommu_info, __reserved, .out = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_SET_CONFIG, vhost_iommu_ioctl_set_config,
+		       vhost_iommu_set_config, __reserved, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_SET_IOMMUFD, vhost_iommu_ioctl_set_iommufd,
+		       vhost_iommu_set_iommufd, __reserved, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_ENDPOINT, vhost_iommu_ioctl_add_endpoint,
+		       vhost_iommu_add_endpoint, probe_addr, .owner = true,
+		       .flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP |
+				VHOST_IOMMU_EP_TABLE),
+	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_ENDPOINT,
+		       vhost_iommu_ioctl_remove_endpoint,
+		       vhost_iommu_remove_endpoint, __reserved, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_SET_DOORBELL, vhost_iommu_ioctl_set_doorbell,
+		       vhost_iommu_set_doorbell, last, .owner = true,
+		       .flags = VHOST_IOMMU_DOORBELL_REMOVE),
+	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_RAM, vhost_iommu_ioctl_remove_ram,
+		       vhost_iommu_remove_ram, out_mappings, .owner = true,
+		       .out = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_SET_RUNNING, vhost_iommu_ioctl_set_running,
+		       vhost_iommu_set_running, __reserved, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_RESET, vhost_iommu_ioctl_reset,
+		       vhost_iommu_reset, flags, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_SET_LIMITS, vhost_iommu_ioctl_set_limits,
+		       vhost_iommu_set_limits, max_table_pages, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_SET_BYPASS, vhost_iommu_ioctl_set_bypass,
+		       vhost_iommu_set_bypass, __reserved, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_GET_STATS, vhost_iommu_ioctl_get_stats,
+		       vhost_iommu_stats, __reserved, .out = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_GET_ENDPOINT, vhost_iommu_ioctl_get_endpoint,
+		       vhost_iommu_get_endpoint, out_mappings, .out = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_VIOMMU, vhost_iommu_ioctl_add_viommu,
+		       vhost_iommu_add_viommu, event_fd, .owner = true),
+	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_VIOMMU,
+		       vhost_iommu_ioctl_remove_viommu,
+		       vhost_iommu_remove_viommu, __reserved, .owner = true),
+};
+
+static long vhost_iommu_own_call(struct vhost_iommu *viommu,
+				 const struct vhost_iommu_ioctl_op *op,
+				 union vhost_iommu_ioctl_arg *arg, u32 size,
+				 void __user *argp)
+{
+	struct vhost_iommu_ioctl_head *head = (void *)arg;
+	int rc;
+
+	rc = op->fn(viommu, arg);
+	/* The caller may have changed it since */
+	head->size = size;
+	if (!rc && op->out &&
+	    copy_to_user(argp, arg, min_t(size_t, size, op->size)))
+		rc = -EFAULT;
+	return rc;
+}
+
+/**
+ * vhost_iommu_own_ioctl - Carry out an ioctl that is not one of all vhost devices
+ * @viommu: The device
+ * @cmd: The ioctl
+ * @argp: Its argument
+ *
+ * Return: 0; -ENOIOCTLCMD if it is another one; or an errno, see
+ * <linux/vhost_iommu.h>.
+ */
+long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
+			   void __user *argp)
+{
+	unsigned int nr = _IOC_NR(cmd) - _IOC_NR(VHOST_IOMMU_GET_INFO);
+	const struct vhost_iommu_ioctl_op *op;
+	union vhost_iommu_ioctl_arg arg;
+	struct vhost_iommu_ioctl_head *head = (void *)&arg;
+	u32 size;
+	int rc;
+
+	if (nr >= ARRAY_SIZE(vhost_iommu_ioctl_ops) ||
+	    cmd != _IO(VHOST_IOMMU_TYPE, _IOC_NR(cmd)))
+		return -ENOIOCTLCMD;
+	nr = array_index_nospec(nr, ARRAY_SIZE(vhost_iommu_ioctl_ops));
+	op = &vhost_iommu_ioctl_ops[nr];
+	if (get_user(size, (u32 __user *)argp))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	rc = copy_struct_from_user(&arg, op->size, argp, size);
+	if (rc)
+		return rc;
+	if (head->flags & ~op->flags)
+		return -EOPNOTSUPP;
+
+	/* Statistics are to be had whatever somebody else is doing */
+	if (!op->owner)
+		return vhost_iommu_own_call(viommu, op, &arg, size, argp);
+
+	ACQUIRE(mutex_kill, lock)(&viommu->dev.mutex);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+	rc = vhost_dev_check_owner(&viommu->dev);
+	if (rc)
+		return rc;
+	return vhost_iommu_own_call(viommu, op, &arg, size, argp);
+}
+
+/**
+ * vhost_iommu_get_features - VHOST_GET_FEATURES
+ * @argp: Its argument
+ *
+ * Return: 0 or -EFAULT.
+ */
+long vhost_iommu_get_features(void __user *argp)
+{
+	u64 features = VHOST_IOMMU_FEATURES;
+
+	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
+}
+
+/**
+ * vhost_iommu_set_features - VHOST_SET_FEATURES
+ * @viommu: The device
+ * @argp: Its argument
+ *
+ * Return: 0; -EFAULT; -EOPNOTSUPP for a feature that is not offered; -EPERM if the
+ * caller is not the owner; -EBUSY while running; or -EINTR if it was killed.
+ */
+long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp)
+{
+	u64 features;
+	unsigned int i;
+	int rc;
+
+	if (copy_from_user(&features, argp, sizeof(features)))
+		return -EFAULT;
+	if (features & ~VHOST_IOMMU_FEATURES)
+		return -EOPNOTSUPP;
+
+	ACQUIRE(mutex_kill, lock)(&viommu->dev.mutex);
+	if (ACQUIRE_ERR(mutex_kill, &lock))
+		return -EINTR;
+
+	rc = vhost_dev_check_owner(&viommu->dev);
+	if (rc)
+		return rc;
+	if (vhost_iommu_running(viommu))
+		return -EBUSY;
+	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
+		struct vhost_virtqueue *vq = &viommu->vqs[i];
+
+		guard(mutex)(&vq->mutex);
+		memset(vq->acked_features_array, 0,
+		       sizeof(vq->acked_features_array));
+		vq->acked_features = features;
+	}
+	scoped_guard(mutex, &viommu->lock)
+		viommu->rules.features = features;
+	return 0;
+}
+
+/**
+ * vhost_iommu_limits_init - Set the limits of before VHOST_IOMMU_SET_LIMITS
+ * @viommu: The device
+ */
+void vhost_iommu_limits_init(struct vhost_iommu *viommu)
+{
+	viommu->max_domains = max_domains;
+	viommu->max_mappings = min(max_mappings, VHOST_IOMMU_DEFAULT_MAPPINGS);
+	viommu->max_table_pages = min(max_table_pages,
+				      VHOST_IOMMU_DEFAULT_TABLE_PAGES);
+}
