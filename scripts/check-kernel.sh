@@ -123,6 +123,7 @@ check_build()
 	build_objects "$version" "$arch" "$compiler" drivers/iommu \
 		W=1e KCFLAGS=-Wframe-larger-than=1024
 	check_exports "$ksrc" "$out/drivers/iommu/virtio_iommu_table.o"
+	check_layers "$out/drivers/iommu/virtio_iommu_table"
 
 	# The mock runs on one kernel, but must not rot
 	[[ $version == "$NEWEST" && -e $MOCK/Kbuild ]] || return 0

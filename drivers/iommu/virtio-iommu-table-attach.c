@@ -160,8 +160,16 @@ int vtab_attach_locked(struct vtab_endpoint *ep, const struct vtab_table *table,
 	return 0;
 }
 
-static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
-		       struct vtab_domain *dom)
+/**
+ * vtab_attach - Attach an endpoint, unless the device is not there at present
+ * @ep: The endpoint
+ * @table: To what
+ * @dom: The domain whose table that is, or NULL
+ *
+ * Return: 0 or a negative errno. As vtab_attach_locked() if it is an error.
+ */
+int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
+		struct vtab_domain *dom)
 {
 	guard(mutex)(&ep->vtab->mutex);
 	/*
@@ -184,7 +192,13 @@ static int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 	return vtab_attach_locked(ep, table, dom);
 }
 
-static bool vtab_is_bridge(const struct vtab_endpoint *ep)
+/**
+ * vtab_is_bridge - Tell whether an endpoint is a bridge
+ * @ep: The endpoint
+ *
+ * Return: true if it is.
+ */
+bool vtab_is_bridge(const struct vtab_endpoint *ep)
 {
 	return dev_is_pci(ep->dev) && pci_is_bridge(to_pci_dev(ep->dev));
 }
@@ -215,29 +229,6 @@ struct vtab_endpoint *vtab_model(struct vtab_endpoint *ep)
 		    other->dev->iommu_group == ep->dev->iommu_group)
 			return other;
 	return NULL;
-}
-
-/**
- * vtab_attach_paging - Attach a device to a paging domain
- * @domain: The domain
- * @dev: The device
- * @old: What it is attached to
- *
- * A bridge makes no DMA of its own: it is blocked, for the sake of its group.
- *
- * Return: 0 or a negative errno: -EINVAL if they don't go together.
- */
-int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
-		       struct iommu_domain *old)
-{
-	struct vtab_domain *dom = to_vtab_domain(domain);
-	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
-
-	if (!ep->tables && vtab_is_bridge(ep))
-		return vtab_attach(ep, &ep->vtab->blocked, NULL);
-	if (!ep->tables || !vtab_domain_fits(dom, ep))
-		return -EINVAL;
-	return vtab_attach(ep, &dom->table, dom);
 }
 
 static int vtab_attach_identity(struct iommu_domain *domain, struct device *dev,

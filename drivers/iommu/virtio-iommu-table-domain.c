@@ -416,15 +416,9 @@ void vtab_free_kept(struct vtab_dev *vtab)
 		vtab_free_page(page);
 }
 
-/**
- * vtab_domain_fits - Whether an endpoint can be attached to a domain
- * @dom: The domain
- * @ep: The endpoint
- *
- * Return: whether it can.
- */
-bool vtab_domain_fits(const struct vtab_domain *dom,
-		      const struct vtab_endpoint *ep)
+/* Whether an endpoint can be attached to a domain */
+static bool vtab_domain_fits(const struct vtab_domain *dom,
+			     const struct vtab_endpoint *ep)
 {
 	struct vtab_resv msi = vtab_msi(ep);
 
@@ -433,6 +427,20 @@ bool vtab_domain_fits(const struct vtab_domain *dom,
 	       vtab_arm_can_use(&ep->caps,
 				&io_pgtable_ops_to_pgtable(dom->pgtbl)->cfg,
 				dom->asid);
+}
+
+/* A bridge makes no DMA of its own: it is blocked, for the sake of its group */
+static int vtab_attach_paging(struct iommu_domain *domain,
+			      struct device *dev, struct iommu_domain *old)
+{
+	struct vtab_domain *dom = to_vtab_domain(domain);
+	struct vtab_endpoint *ep = dev_iommu_priv_get(dev);
+
+	if (!ep->tables && vtab_is_bridge(ep))
+		return vtab_attach(ep, &ep->vtab->blocked, NULL);
+	if (!ep->tables || !vtab_domain_fits(dom, ep))
+		return -EINVAL;
+	return vtab_attach(ep, &dom->table, dom);
 }
 
 static int vtab_map_pages(struct iommu_domain *domain, unsigned long iova,

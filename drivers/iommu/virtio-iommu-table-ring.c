@@ -14,6 +14,7 @@
 #include <linux/cleanup.h>
 #include <linux/delay.h>
 #include <linux/moduleparam.h>
+#include <linux/pci.h>
 #include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -256,6 +257,17 @@ int vtab_request(struct vtab_dev *vtab, const void *req, size_t len,
 			return -EIO;
 	}
 	return waiter.status;
+}
+
+/* Stop the DMA of all PCI devices that use tables */
+static void vtab_stop_dma(struct vtab_dev *vtab)
+{
+	struct vtab_endpoint *ep;
+
+	lockdep_assert_held(&vtab->lock);
+	list_for_each_entry(ep, &vtab->endpoints, entry)
+		if (ep->tables && dev_is_pci(ep->dev))
+			pci_clear_master(to_pci_dev(ep->dev));
 }
 
 /**

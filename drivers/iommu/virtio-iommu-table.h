@@ -2,12 +2,15 @@
 /*
  * virtio-iommu with tables of the guest: internal interfaces
  *
+ * A file calls those below it, never one above:
+ *
  *   virtio-iommu-table.c        virtio device, endpoints, iommu_ops
- *   virtio-iommu-table-attach.c what endpoints are attached to
- *   virtio-iommu-table-event.c  faults
- *   virtio-iommu-table-domain.c paging domains
- *   virtio-iommu-table-ring.c   requests and how they are waited for
  *   virtio-iommu-table-sleep.c  suspend, hibernation and reset
+ *   virtio-iommu-table-domain.c paging domains
+ *   virtio-iommu-table-attach.c what endpoints are attached to
+ *   virtio-iommu-table-dev.c    the device's queues and lifetime
+ *   virtio-iommu-table-event.c  faults
+ *   virtio-iommu-table-ring.c   requests and how they are waited for
  *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
  *   virtio-iommu-table-wait.h   timeouts and late notifications; unit-tested
  *
@@ -248,11 +251,10 @@ static inline struct vtab_domain *to_vtab_domain(struct iommu_domain *domain)
 	return container_of(domain, struct vtab_domain, domain);
 }
 
-/* virtio-iommu-table.c */
+/* virtio-iommu-table-dev.c */
 int vtab_find_vqs(struct vtab_dev *vtab);
 void vtab_free_vqs(struct vtab_dev *vtab);
 u8 vtab_swap_bypass(struct vtab_dev *vtab, u8 bypass);
-void vtab_stop_dma(struct vtab_dev *vtab);
 void vtab_put(struct vtab_dev *vtab);
 
 /* virtio-iommu-table-attach.c */
@@ -263,16 +265,15 @@ int vtab_send_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 		     bool ats);
 int vtab_attach_locked(struct vtab_endpoint *ep, const struct vtab_table *table,
 		       struct vtab_domain *dom);
-int vtab_attach_paging(struct iommu_domain *domain, struct device *dev,
-		       struct iommu_domain *old);
+int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
+		struct vtab_domain *dom);
+bool vtab_is_bridge(const struct vtab_endpoint *ep);
 void vtab_leave(struct vtab_endpoint *ep);
 extern struct iommu_domain vtab_identity_domain;
 extern struct iommu_domain vtab_blocked_domain;
 
 /* virtio-iommu-table-domain.c */
 struct iommu_domain *vtab_domain_alloc(struct device *dev);
-bool vtab_domain_fits(const struct vtab_domain *dom,
-		      const struct vtab_endpoint *ep);
 void vtab_free_kept(struct vtab_dev *vtab);
 extern const struct iommu_domain_ops vtab_paging_ops;
 
