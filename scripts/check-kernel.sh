@@ -297,7 +297,7 @@ check_rst()
 	ksrc=$(tree "ksrc-$NEWEST")
 	rm -rf "$work"
 	mkdir -p "$work/source"
-	cp -r Documentation/userspace-api "$work/source/"
+	cp -r Documentation/{userspace-api,driver-api} "$work/source/"
 	cat >"$work/source/conf.py" <<-END
 	import sys
 	sys.path.insert(0, "$ksrc/Documentation/sphinx")
@@ -315,6 +315,7 @@ check_rst()
 	   :glob:
 
 	   userspace-api/*
+	   driver-api/*
 	END
 	# Names of types that are the kernel's own are not to be found here, so
 	# no -n
