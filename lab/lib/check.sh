@@ -94,10 +94,21 @@ verdict()
 		--json "$BUILD/results/check.json" "$@"
 }
 
-# run_check [--long]: all suites, whatever becomes of the ones before
+# What is built, and the static checks: for processors that nobody else uses
+run_beside()
+{
+	renice -n 10 "$BASHPID" >/dev/null
+	(all_entries)
+	(run_static) || true
+	say "the static checks are done after $(elapsed)"
+}
+
+# run_check [--long]: all suites, whatever becomes of the ones before. The machines
+# that tests run in keep little more than one processor busy, but those with guests
+# have the machine to themselves.
 run_check()
 {
-	local long=() levels=()
+	local long=() levels=() beside
 
 	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,l1-kasan,l2,check.json}
 	if [[ ${1:-} == --long ]]; then
@@ -106,12 +117,16 @@ run_check()
 	fi
 	need_buildroot
 	run_selftest
+	(need_uml) || true
+	# What runs in the background does not hear of an interrupt
+	trap 'trap "" TERM; kill 0; exit 130' INT TERM
+	run_beside &
+	beside=$!
 	(run_kunit) || true
 	say "user-mode Linux is done after $(elapsed)"
-	(run_static) || true
-	say "the static checks are done after $(elapsed)"
 	(run_hardware) || true
 	say "the tests in the emulated host are done after $(elapsed)"
+	wait "$beside" || true
 	if ((LONG)); then
 		(LONG=0 LAB_TIMEOUT=7200 LAB_FLAVOUR=arm64-kasan run_hardware) ||
 			true
