@@ -99,7 +99,6 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 static int vhost_iommu_open(struct inode *inode, struct file *file)
 {
 	struct vhost_iommu *viommu;
-	unsigned int i;
 
 	viommu = kvzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
@@ -115,16 +114,15 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&viommu->sources);
 	vhost_iommu_limits_init(viommu);
 
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
-		viommu->vq_ptrs[i] = &viommu->vqs[i];
-	viommu->vqs[VHOST_IOMMU_VQ_REQUEST].handle_kick =
-		vhost_iommu_handle_kick;
-	viommu->vqs[VHOST_IOMMU_VQ_EVENT].handle_kick =
-		vhost_iommu_handle_event_kick;
+	viommu->rq.viommu = viommu;
+	viommu->rq.vq.handle_kick = vhost_iommu_handle_kick;
+	viommu->vq_ptrs[VHOST_IOMMU_VQ_REQUEST] = &viommu->rq.vq;
+	viommu->eq.vq.handle_kick = vhost_iommu_handle_event_kick;
+	viommu->vq_ptrs[VHOST_IOMMU_VQ_EVENT] = &viommu->eq.vq;
 	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, VHOST_IOMMU_VQ_MAX,
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
 	viommu->dev.fork_owner = true;
-	viommu->vqs[VHOST_IOMMU_VQ_REQUEST].poll.wait.func = vhost_iommu_kicked;
+	viommu->rq.vq.poll.wait.func = vhost_iommu_kicked;
 	file->private_data = viommu;
 	return 0;
 }
@@ -142,8 +140,8 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	scoped_guard(mutex, &viommu->dev.mutex) {
 		vhost_iommu_want(viommu);
 		for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
-			scoped_guard(mutex, &viommu->vqs[i].mutex)
-				vhost_iommu_stop_vq(&viommu->vqs[i]);
+			scoped_guard(mutex, &viommu->vq_ptrs[i]->mutex)
+				vhost_iommu_stop_vq(viommu->vq_ptrs[i]);
 	}
 	vhost_iommu_sources_silence(viommu);
 	vhost_dev_flush(&viommu->dev);

@@ -404,7 +404,7 @@ struct vhost_iommu_doorbell {
 };
 
 /**
- * struct vhost_iommu_counters - Figures that only grow
+ * struct vhost_iommu_rq_counters - What a request queue has done
  * @requests: By type, unknown types at index 0
  * @status: By status
  * @no_status: Buffers returned with used length 0
@@ -412,20 +412,12 @@ struct vhost_iommu_doorbell {
  * @wakeups: Runs of the kick handler
  * @poll_hits: Requests that busy polling found
  * @in_place: Requests that the thread which kicked has served
- * @ring_errors: Times that a ring could not be read or written. Both rings have
- *               it in common.
- * @rebuilds: Domains that got a new IOAS
- * @events: Faults given to the guest
- * @events_dropped: Events that no fault was made of
- * @events_lost: Events that were lost before they could be read
  * @inv_commands: Commands of INVALIDATE requests
  * @inv_calls: Arrays of commands
  *
- * Written under the request queue's mutex (@events to @events_lost: the event
- * queue's; @rebuilds, @inv_commands and @inv_calls: under &vhost_iommu.lock),
- * read without.
+ * Written under the queue's mutex, read without.
  */
-struct vhost_iommu_counters {
+struct vhost_iommu_rq_counters {
 	u64 requests[VHOST_IOMMU_STATS_NR_TYPES];
 	u64 status[VHOST_IOMMU_STATS_NR_STATUS];
 	u64 no_status;
@@ -433,11 +425,6 @@ struct vhost_iommu_counters {
 	u64 wakeups;
 	u64 poll_hits;
 	u64 in_place;
-	atomic64_t ring_errors;
-	u64 rebuilds;
-	u64 events;
-	u64 events_dropped;
-	u64 events_lost;
 	u64 inv_commands;
 	u64 inv_calls;
 };
@@ -497,73 +484,33 @@ struct vhost_iommu_refusals {
 #define VHOST_IOMMU_KICK_PENDING	0
 
 /**
- * struct vhost_iommu - One open file, one virtio-iommu device
- * @dev: The vhost device; its mutex serializes ioctls and covers @configured
- * @vqs: Request and event queue
- * @vq_ptrs: For @dev
- * @refs: The file's, and that of @kick_work while it is added
- * @configured: SET_CONFIG was called
- * @wanted: Somebody waits for a ring: who serves it is to let go of it. Changed
- *          under @dev.mutex.
- * @ring_dead: The request queue could not be read; covered by its mutex
- * @poll_score: How often polling meets a request; likewise
- * @polls: The worker looks for further requests before it sleeps; likewise, but
- *         read without it
- * @poll_hold: When polling may begin again, in ns of local_clock(); likewise
- * @idle_since: When the ring was last found empty; likewise
- * @kicked_at: When the last kick came that nobody has seen yet, or 0
- * @kick_work: Serves the request queue in a thread that kicked
+ * struct vhost_iommu_rq - A request queue
+ * @vq: The ring. Its mutex covers what has no other rule.
+ * @viommu: The device
+ * @dead: The ring could not be read
+ * @poll_score: How often polling meets a request
+ * @polls: The worker looks for further requests before it sleeps; read without the
+ *         mutex, too
+ * @poll_hold: When polling may begin again, in ns of local_clock()
+ * @idle_since: When the ring was last found empty
+ * @kicked_at: When the last kick came that nobody has seen yet, or 0; of anybody
+ * @kick_work: Serves the queue in a thread that kicked
  * @kick_flags: VHOST_IOMMU_KICK_PENDING
- * @pass_end: When who serves the ring lets somebody else do something, in jiffies;
- *            covered by the request queue's mutex
- * @nr_heads: Number of @heads in use; covered by the request queue's mutex
- * @heads: Requests that are done but not yet published; likewise
- * @nr_pending: Number of @pending in use; likewise
- * @answers: @pending are carried out: their replies are yet to be written;
- *           likewise
+ * @pass_end: When who serves the ring lets somebody else do something, in jiffies
+ * @nr_heads: Number of @heads in use
+ * @heads: Requests that are done but not yet published
+ * @nr_pending: Number of @pending in use
+ * @answers: @pending are carried out: their replies are yet to be written
  * @pending: Invalidations that are carried out together, and what a thread that
- *           kicked could not answer; likewise
- * @events_dead: The event queue could not be read; covered by its mutex
- * @count: Counters
- * @refused: MAP requests that were not carried out
- * @lock: Covers all that follows. Serializes requests, piece by piece, with the
- *        ioctls that change endpoints, and the use of the scratch area.
- *        Statistics are read without it.
- * @rules: Configuration, and features that the driver accepted. Changed only
- *         while the rings are stopped, so a ring's mutex is enough to read it.
- * @bypass: What config.bypass says
- * @host: iommufd
- * @nests: vIOMMUs
- * @nests_end: Above the highest index of @nests that was ever in use
- * @sources: Where events come from. Changed under @dev.mutex as well.
- * @stale: One of @nests is, see &vhost_iommu_nest.stale
+ *           kicked could not answer
  * @inv: Invalidations of TLBs that are being merged
  * @cmds: Commands that are being put together
- * @domains: By domain ID
- * @nr_domains: Number of @domains
- * @endpoints: By endpoint ID
- * @nr_endpoints: Number of @endpoints
- * @nr_devices: Number of them that are devices
- * @nr_broken: Number of them that are in broken groups
- * @groups: Groups that the VMM gave a number, by that number
- * @doorbells: Ranges in which MMIO mappings are accepted
- * @nr_doorbells: Number of @doorbells
- * @mappings: Mappings in all domains
- * @mapped_bytes: Their sizes
- * @table_pages: Page-table pages touched, all domains
- * @max_domains: Limit of @nr_domains
- * @max_mappings: Limit of @mappings, see vhost_iommu_domain_has_room()
- * @max_table_pages: Limit of @table_pages, of which each device has a share
+ * @count: Counters
  */
-struct vhost_iommu {
-	struct vhost_dev dev;
-	struct vhost_virtqueue vqs[VHOST_IOMMU_VQ_MAX];
-	struct vhost_virtqueue *vq_ptrs[VHOST_IOMMU_VQ_MAX];
-	refcount_t refs;
-	bool configured;
-	bool wanted;
-
-	bool ring_dead;
+struct vhost_iommu_rq {
+	struct vhost_virtqueue vq;
+	struct vhost_iommu *viommu;
+	bool dead;
 	unsigned int poll_score;
 	bool polls;
 	u64 poll_hold;
@@ -577,8 +524,76 @@ struct vhost_iommu {
 	unsigned int nr_pending;
 	bool answers;
 	struct vhost_iommu_pending pending[VHOST_IOMMU_BATCH];
-	bool events_dead;
-	struct vhost_iommu_counters count;
+	struct vhost_iommu_inv inv[VHOST_IOMMU_BATCH];
+	struct vhost_iommu_cmds cmds;
+	struct vhost_iommu_rq_counters count;
+};
+
+/**
+ * struct vhost_iommu_eq - The event queue
+ * @vq: The ring. Its mutex covers the others.
+ * @dead: The ring could not be read
+ * @faults: Faults given to the guest
+ * @dropped: Events that no fault was made of
+ * @lost: Events that were lost before they could be read
+ */
+struct vhost_iommu_eq {
+	struct vhost_virtqueue vq;
+	bool dead;
+	u64 faults;
+	u64 dropped;
+	u64 lost;
+};
+
+/**
+ * struct vhost_iommu - One open file, one virtio-iommu device
+ * @dev: The vhost device; its mutex serializes ioctls and covers @configured
+ * @vq_ptrs: For @dev
+ * @rq: Request queue
+ * @eq: Event queue
+ * @refs: The file's, and that of a kick's work while it is added
+ * @configured: SET_CONFIG was called
+ * @wanted: Somebody waits for a ring: who serves it is to let go of it. Changed
+ *          under @dev.mutex.
+ * @ring_errors: Times that a ring could not be read or written
+ * @refused: MAP requests that were not carried out
+ * @lock: Covers all that follows. Serializes requests, piece by piece, with the
+ *        ioctls that change endpoints, and the use of the scratch area.
+ *        Statistics are read without it.
+ * @rules: Configuration, and features that the driver accepted. Changed only
+ *         while the rings are stopped, so a ring's mutex is enough to read it.
+ * @bypass: What config.bypass says
+ * @host: iommufd
+ * @nests: vIOMMUs
+ * @nests_end: Above the highest index of @nests that was ever in use
+ * @sources: Where events come from. Changed under @dev.mutex as well.
+ * @stale: One of @nests is, see &vhost_iommu_nest.stale
+ * @domains: By domain ID
+ * @nr_domains: Number of @domains
+ * @endpoints: By endpoint ID
+ * @nr_endpoints: Number of @endpoints
+ * @nr_devices: Number of them that are devices
+ * @nr_broken: Number of them that are in broken groups
+ * @groups: Groups that the VMM gave a number, by that number
+ * @doorbells: Ranges in which MMIO mappings are accepted
+ * @nr_doorbells: Number of @doorbells
+ * @rebuilds: Domains that got a new IOAS
+ * @mappings: Mappings in all domains
+ * @mapped_bytes: Their sizes
+ * @table_pages: Page-table pages touched, all domains
+ * @max_domains: Limit of @nr_domains
+ * @max_mappings: Limit of @mappings, see vhost_iommu_domain_has_room()
+ * @max_table_pages: Limit of @table_pages, of which each device has a share
+ */
+struct vhost_iommu {
+	struct vhost_dev dev;
+	struct vhost_virtqueue *vq_ptrs[VHOST_IOMMU_VQ_MAX];
+	struct vhost_iommu_rq rq;
+	struct vhost_iommu_eq eq;
+	refcount_t refs;
+	bool configured;
+	bool wanted;
+	atomic64_t ring_errors;
 	struct vhost_iommu_refusals refused;
 
 	struct mutex lock;	/* domains, endpoints and all else below */
@@ -589,8 +604,6 @@ struct vhost_iommu {
 	unsigned int nests_end;
 	struct list_head sources;
 	bool stale;
-	struct vhost_iommu_inv inv[VHOST_IOMMU_BATCH];
-	struct vhost_iommu_cmds cmds;
 	struct xarray domains;
 	unsigned int nr_domains;
 	struct xarray endpoints;
@@ -600,6 +613,7 @@ struct vhost_iommu {
 	struct xarray groups;
 	struct vhost_iommu_doorbell doorbells[VHOST_IOMMU_MAX_DOORBELLS];
 	unsigned int nr_doorbells;
+	u64 rebuilds;
 	u64 mappings;
 	u64 mapped_bytes;
 	u64 table_pages;
@@ -648,11 +662,10 @@ int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
 		       int sync, void *key);
 
 /* iommu_ring.c */
-void vhost_iommu_ring_serve(struct vhost_iommu *viommu,
-			    struct vhost_virtqueue *vq,
+void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 			    enum vhost_iommu_server where);
 void vhost_iommu_handle_kick(struct vhost_work *work);
-void vhost_iommu_ring_settle(struct vhost_iommu *viommu);
+void vhost_iommu_ring_settle(struct vhost_iommu_rq *rq);
 
 /* iommu_vq.c */
 int vhost_iommu_chain_get(struct vhost_virtqueue *vq, unsigned int *head,
@@ -754,9 +767,7 @@ int vhost_iommu_group_follow(struct vhost_iommu *viommu,
 			     struct vhost_iommu_group *group);
 
 /* iommu_table.c */
-void vhost_iommu_invalidate(struct vhost_iommu *viommu,
-			    struct vhost_iommu_pending *pending,
-			    unsigned int nr);
+void vhost_iommu_invalidate(struct vhost_iommu_rq *rq);
 
 /* iommu_nest.c */
 struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,

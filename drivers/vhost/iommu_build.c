@@ -161,7 +161,7 @@ static int vhost_iommu_build_finish(struct vhost_iommu *viommu,
 			vhost_iommu_group_condemn(viommu, ep->group);
 	if (domain->ioas) {
 		vhost_iommu_host_destroy(viommu, domain->ioas);
-		viommu->count.rebuilds++;
+		viommu->rebuilds++;
 	}
 	domain->ioas = build->ioas;
 	domain->unmaps = 0;

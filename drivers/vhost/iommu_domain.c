@@ -241,7 +241,7 @@ static bool vhost_iommu_is_doorbell(const struct vhost_iommu *viommu,
 static bool vhost_iommu_is_ram(struct vhost_iommu *viommu,
 			       const struct vhost_iommu_map *map)
 {
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
+	struct vhost_virtqueue *vq = &viommu->rq.vq;
 	u64 at = map->phys, last = vhost_iommu_map_phys_last(map);
 	const struct vhost_iotlb_map *ram;
 

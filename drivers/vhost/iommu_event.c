@@ -26,7 +26,7 @@ static void vhost_iommu_find_endpoint(struct vhost_iommu *viommu,
 	if (ep)
 		source->endpoint = ep->id;
 	else
-		viommu->count.events_dropped++;
+		viommu->eq.dropped++;
 }
 
 /* Read the next event, if an endpoint has to do with it; false if none is left */
@@ -87,11 +87,11 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 	if (rc < 0 || len < 0)
 		vhost_iommu_vq_error(viommu, vq);
 	if (rc == -EFAULT) {
-		viommu->events_dead = true;
+		viommu->eq.dead = true;
 		return false;
 	}
 	if (vhost_add_used(vq, head, max(len, 0)) < 0) {
-		viommu->events_dead = true;
+		viommu->eq.dead = true;
 		vhost_iommu_vq_error(viommu, vq);
 		return false;
 	}
@@ -99,9 +99,9 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 	if (len) {
 		source->pending = false;
 		if (len > 0)
-			viommu->count.events++;
+			viommu->eq.faults++;
 		else
-			viommu->count.events_dropped++;
+			viommu->eq.dropped++;
 		trace_vhost_iommu_event(viommu, source->endpoint,
 					&source->event);
 	}
@@ -113,14 +113,14 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 	struct vhost_iommu_source *source =
 		container_of(work, struct vhost_iommu_source, work);
 	struct vhost_iommu *viommu = source->viommu;
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_virtqueue *vq = &viommu->eq.vq;
 	unsigned int nr = 0;
 	bool more = true;
 	u16 used;
 
 	guard(mutex)(&vq->mutex);
 
-	if (source->gone || !vhost_vq_get_backend(vq) || viommu->events_dead)
+	if (source->gone || !vhost_vq_get_backend(vq) || viommu->eq.dead)
 		return;
 
 	if (source->pending) {
@@ -155,7 +155,7 @@ static int vhost_iommu_wake(wait_queue_entry_t *wait, unsigned int mode,
 		container_of(wait, struct vhost_iommu_source, wait);
 	struct vhost_iommu *viommu = source->viommu;
 
-	vhost_vq_work_queue(&viommu->vqs[VHOST_IOMMU_VQ_EVENT], &source->work);
+	vhost_vq_work_queue(&viommu->eq.vq, &source->work);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ static int vhost_iommu_wake(wait_queue_entry_t *wait, unsigned int mode,
  */
 void vhost_iommu_events_kick(struct vhost_iommu *viommu)
 {
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_virtqueue *vq = &viommu->eq.vq;
 	struct vhost_iommu_source *source;
 
 	guard(mutex)(&viommu->lock);
@@ -203,7 +203,7 @@ void vhost_iommu_events_drop(struct vhost_iommu *viommu)
 {
 	struct vhost_iommu_source *source;
 
-	guard(mutex)(&viommu->vqs[VHOST_IOMMU_VQ_EVENT].mutex);
+	guard(mutex)(&viommu->eq.vq.mutex);
 
 	/* Adding and removing takes the device's mutex, which the caller has */
 	lockdep_assert_held(&viommu->dev.mutex);
@@ -211,7 +211,7 @@ void vhost_iommu_events_drop(struct vhost_iommu *viommu)
 		unsigned int nr = 0;
 
 		do {
-			viommu->count.events_dropped += source->pending;
+			viommu->eq.dropped += source->pending;
 			source->pending = false;
 			/* As many as come while we look are never left */
 			if (nr++ == U16_MAX)
@@ -259,7 +259,7 @@ int vhost_iommu_source_open(struct vhost_iommu_source *source, int fd)
 		return rc;
 	list_add_tail(&source->node, &viommu->sources);
 	/* There may be some already */
-	vhost_vq_work_queue(&viommu->vqs[VHOST_IOMMU_VQ_EVENT], &source->work);
+	vhost_vq_work_queue(&viommu->eq.vq, &source->work);
 	return 0;
 }
 
@@ -274,7 +274,7 @@ int vhost_iommu_source_open(struct vhost_iommu_source *source, int fd)
 void vhost_iommu_source_close(struct vhost_iommu_source *source)
 {
 	struct vhost_iommu *viommu = source->viommu;
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_virtqueue *vq = &viommu->eq.vq;
 
 	lockdep_assert_held(&viommu->dev.mutex);
 
@@ -286,7 +286,7 @@ void vhost_iommu_source_close(struct vhost_iommu_source *source)
 	vhost_dev_flush(&viommu->dev);
 	vhost_iommu_host_put_events(source);
 	scoped_guard(mutex, &vq->mutex)
-		viommu->count.events_dropped += source->pending;
+		viommu->eq.dropped += source->pending;
 }
 
 /**

@@ -246,10 +246,12 @@ static void vhost_iommu_forget_vq(struct vhost_virtqueue *vq)
 /* Nor are replies of requests that it made */
 static void vhost_iommu_forget_replies(struct vhost_iommu *viommu)
 {
-	guard(mutex)(&viommu->vqs[VHOST_IOMMU_VQ_REQUEST].mutex);
-	viommu->nr_heads = 0;
-	viommu->nr_pending = 0;
-	viommu->answers = false;
+	struct vhost_iommu_rq *rq = &viommu->rq;
+
+	guard(mutex)(&rq->vq.mutex);
+	rq->nr_heads = 0;
+	rq->nr_pending = 0;
+	rq->answers = false;
 }
 
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
@@ -266,7 +268,7 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 	vhost_iommu_events_drop(viommu);
 	/* Where they were may be memory of the next driver */
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
-		vhost_iommu_forget_vq(&viommu->vqs[i]);
+		vhost_iommu_forget_vq(viommu->vq_ptrs[i]);
 	vhost_iommu_forget_replies(viommu);
 	return rc;
 }
@@ -550,7 +552,7 @@ long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp)
 	if (vhost_iommu_running(viommu))
 		return -EBUSY;
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
-		struct vhost_virtqueue *vq = &viommu->vqs[i];
+		struct vhost_virtqueue *vq = viommu->vq_ptrs[i];
 
 		guard(mutex)(&vq->mutex);
 		memset(vq->acked_features_array, 0,

@@ -46,9 +46,10 @@ static bool vhost_iommu_ring_is_ready(struct vhost_virtqueue *vq)
  * kicks never waits for memory of the guest or the VMM, which may come late, or
  * never, and can't be called back while it does.
  */
-static bool vhost_iommu_serve_in_place(struct vhost_iommu *viommu,
-				       struct vhost_virtqueue *vq)
+static bool vhost_iommu_serve_in_place(struct vhost_iommu_rq *rq)
 {
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
 	bool ready;
 
 	/* A thread that exits has left its address space */
@@ -61,26 +62,25 @@ static bool vhost_iommu_serve_in_place(struct vhost_iommu *viommu,
 	pagefault_disable();
 	ready = vhost_iommu_ring_is_ready(vq);
 	if (ready)
-		vhost_iommu_ring_serve(viommu, vq, VHOST_IOMMU_KICKER);
+		vhost_iommu_ring_serve(rq, VHOST_IOMMU_KICKER);
 	pagefault_enable();
 	return ready;
 }
 
 static void vhost_iommu_kick_work(struct callback_head *work)
 {
-	struct vhost_iommu *viommu = container_of(work, struct vhost_iommu,
-						  kick_work);
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
+	struct vhost_iommu_rq *rq = container_of(work, struct vhost_iommu_rq,
+						 kick_work);
+	struct vhost_iommu *viommu = rq->viommu;
 
-	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
+	clear_bit(VHOST_IOMMU_KICK_PENDING, &rq->kick_flags);
 	/*
 	 * Orders this before the ring is read below: who still saw the bit has
 	 * the worker look, who did not adds the work again.
 	 */
 	smp_mb__after_atomic();
-	if (READ_ONCE(viommu->wanted) ||
-	    !vhost_iommu_serve_in_place(viommu, vq))
-		vhost_poll_queue(&vq->poll);
+	if (READ_ONCE(viommu->wanted) || !vhost_iommu_serve_in_place(rq))
+		vhost_poll_queue(&rq->vq.poll);
 	vhost_iommu_put(viommu);
 	module_put(THIS_MODULE);
 }
@@ -91,14 +91,16 @@ static void vhost_iommu_kick_work(struct callback_head *work)
  * way it pays for its requests itself, and nobody has to be woken. Not if
  * requests come so fast that a worker which polls meets them without a kick.
  */
-static bool vhost_iommu_kick_in_place(struct vhost_iommu *viommu)
+static bool vhost_iommu_kick_in_place(struct vhost_iommu_rq *rq)
 {
-	if (READ_ONCE(viommu->polls) || !in_task() ||
+	struct vhost_iommu *viommu = rq->viommu;
+
+	if (READ_ONCE(rq->polls) || !in_task() ||
 	    current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING) ||
 	    vhost_dev_check_owner(&viommu->dev))
 		return false;
 	/* Somebody is about to look at the ring, but may be kept from it */
-	if (test_and_set_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags))
+	if (test_and_set_bit(VHOST_IOMMU_KICK_PENDING, &rq->kick_flags))
 		return false;
 	/*
 	 * The file may be closed before the work has run, which then finds the
@@ -106,13 +108,13 @@ static bool vhost_iommu_kick_in_place(struct vhost_iommu *viommu)
 	 */
 	refcount_inc(&viommu->refs);
 	__module_get(THIS_MODULE);
-	init_task_work(&viommu->kick_work, vhost_iommu_kick_work);
-	if (!task_work_add(current, &viommu->kick_work, TWA_RESUME))
+	init_task_work(&rq->kick_work, vhost_iommu_kick_work);
+	if (!task_work_add(current, &rq->kick_work, TWA_RESUME))
 		return true;
 	/* The file's own reference is there as long as it can be kicked */
 	refcount_dec(&viommu->refs);
 	module_put(THIS_MODULE);
-	clear_bit(VHOST_IOMMU_KICK_PENDING, &viommu->kick_flags);
+	clear_bit(VHOST_IOMMU_KICK_PENDING, &rq->kick_flags);
 	return false;
 }
 
@@ -130,14 +132,14 @@ int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
 		       int sync, void *key)
 {
 	struct vhost_poll *poll = container_of(wait, struct vhost_poll, wait);
-	struct vhost_iommu *viommu = container_of(poll->dev, struct vhost_iommu,
-						  dev);
+	struct vhost_iommu_rq *rq = container_of(poll, struct vhost_iommu_rq,
+						 vq.poll);
 
 	if (!(key_to_poll(key) & poll->mask))
 		return 0;
-	if (READ_ONCE(poll->vq->busyloop_timeout))
-		WRITE_ONCE(viommu->kicked_at, local_clock());
-	if (!vhost_iommu_kick_in_place(viommu))
+	if (READ_ONCE(rq->vq.busyloop_timeout))
+		WRITE_ONCE(rq->kicked_at, local_clock());
+	if (!vhost_iommu_kick_in_place(rq))
 		vhost_poll_queue(poll);
 	return 0;
 }

@@ -97,7 +97,7 @@ static int vhost_iommu_nest_next(struct vhost_iommu_source *source)
 	if (rc <= 0)
 		return rc;
 	/* Numbers run from 0 to INT_MAX */
-	viommu->count.events_lost += (sequence - nest->sequence - !lost) &
+	viommu->eq.lost += (sequence - nest->sequence - !lost) &
 				     INT_MAX;
 	nest->sequence = sequence;
 	if (lost)

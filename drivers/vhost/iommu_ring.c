@@ -129,26 +129,27 @@ static int vhost_iommu_reply(const struct vhost_iommu_req *req, u8 status,
  * thread that kicks does not wait for the ring's memory: what it can't publish
  * is kept for the worker.
  */
-static int vhost_iommu_publish(struct vhost_iommu *viommu,
-			       struct vhost_virtqueue *vq,
+static int vhost_iommu_publish(struct vhost_iommu_rq *rq,
 			       enum vhost_iommu_server where)
 {
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
 	u16 used = vq->last_used_idx;
 	bool valid = vq->signalled_used_valid;
 
-	if (!viommu->nr_heads)
+	if (!rq->nr_heads)
 		return 0;
-	if (vhost_add_used_n(vq, viommu->heads, NULL, viommu->nr_heads) < 0) {
+	if (vhost_add_used_n(vq, rq->heads, NULL, rq->nr_heads) < 0) {
 		if (where == VHOST_IOMMU_KICKER) {
 			vq->last_used_idx = used;
 			vq->signalled_used_valid = valid;
 			return -EFAULT;
 		}
-		viommu->ring_dead = true;
-		vhost_iommu_vq_error(viommu, vq);
+		rq->dead = true;
+		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 	}
-	viommu->nr_heads = 0;
-	viommu->count.batches++;
+	rq->nr_heads = 0;
+	rq->count.batches++;
 	vhost_signal(&viommu->dev, vq);
 	return 0;
 }
@@ -157,32 +158,33 @@ static int vhost_iommu_publish(struct vhost_iommu *viommu,
  * The guest can add to a ring while it is read, so that more buffers are taken
  * from it than it has entries. vhost_add_used_n() can't return more than these.
  */
-static bool vhost_iommu_is_full(const struct vhost_iommu *viommu,
-				const struct vhost_virtqueue *vq)
+static bool vhost_iommu_is_full(const struct vhost_iommu_rq *rq)
 {
-	return viommu->nr_heads >= min(VHOST_IOMMU_BATCH, vq->num);
+	return rq->nr_heads >= min(VHOST_IOMMU_BATCH, rq->vq.num);
 }
 
-static void vhost_iommu_done(struct vhost_iommu *viommu,
-			     struct vhost_virtqueue *vq, unsigned int head,
+static void vhost_iommu_done(struct vhost_iommu_rq *rq, unsigned int head,
 			     u32 used, enum vhost_iommu_server where)
 {
-	struct vring_used_elem *elem = &viommu->heads[viommu->nr_heads++];
+	struct vhost_virtqueue *vq = &rq->vq;
+	struct vring_used_elem *elem = &rq->heads[rq->nr_heads++];
 
 	elem->id = cpu_to_vhost32(vq, head);
 	elem->len = cpu_to_vhost32(vq, used);
-	if (vhost_iommu_is_full(viommu, vq))
-		vhost_iommu_publish(viommu, vq, where);
+	if (vhost_iommu_is_full(rq))
+		vhost_iommu_publish(rq, where);
 }
 
 /*
  * Linux' driver takes no notice of what becomes of a MAP, and goes on as if it
  * were OK: so the VMM is told.
  */
-static void vhost_iommu_refused(struct vhost_iommu *viommu,
-				struct vhost_virtqueue *vq,
+static void vhost_iommu_refused(struct vhost_iommu_rq *rq,
 				const struct vhost_iommu_req *req, int status)
 {
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
+
 	trace_vhost_iommu_refused(viommu, req, status);
 	scoped_guard(spinlock, &viommu->refused.lock) {
 		viommu->refused.nr[status]++;
@@ -197,36 +199,36 @@ static void vhost_iommu_refused(struct vhost_iommu *viommu,
 }
 
 /* @rc is a status, or an errno if the buffer is returned as it came */
-static void vhost_iommu_finish(struct vhost_iommu *viommu,
-			       struct vhost_virtqueue *vq, unsigned int head,
+static void vhost_iommu_finish(struct vhost_iommu_rq *rq, unsigned int head,
 			       const struct vhost_iommu_req *req, int rc,
 			       u64 begin, enum vhost_iommu_server where)
 {
+	struct vhost_iommu *viommu = rq->viommu;
 	u32 used = 0;
 
-	viommu->count.requests[req->type]++;
-	viommu->count.in_place += where == VHOST_IOMMU_KICKER;
+	rq->count.requests[req->type]++;
+	rq->count.in_place += where == VHOST_IOMMU_KICKER;
 	if (rc < 0) {
-		viommu->count.no_status++;
+		rq->count.no_status++;
 	} else {
-		viommu->count.status[rc]++;
+		rq->count.status[rc]++;
 		used = req->tail + VHOST_IOMMU_TAIL_LEN;
 	}
 	if (req->type == VIRTIO_IOMMU_T_MAP && rc > 0)
-		vhost_iommu_refused(viommu, vq, req, rc);
+		vhost_iommu_refused(rq, req, rc);
 	if (begin)
 		trace_vhost_iommu_request(viommu, req, max(rc, -1), used,
 					  ktime_get_ns() - begin);
-	vhost_iommu_done(viommu, vq, head, used, where);
+	vhost_iommu_done(rq, head, used, where);
 }
 
 /* Remember a request whose reply is yet to be written */
 static struct vhost_iommu_pending *
-vhost_iommu_pend(struct vhost_iommu *viommu, unsigned int head,
+vhost_iommu_pend(struct vhost_iommu_rq *rq, unsigned int head,
 		 const struct vhost_iommu_req *req, const struct iovec *in,
 		 u64 begin)
 {
-	struct vhost_iommu_pending *p = &viommu->pending[viommu->nr_pending++];
+	struct vhost_iommu_pending *p = &rq->pending[rq->nr_pending++];
 	size_t left = VHOST_IOMMU_TAIL_LEN;
 
 	p->head = head;
@@ -254,15 +256,14 @@ static bool vhost_iommu_is_ready(struct vhost_iommu *viommu,
 }
 
 /* Write replies of requests that are pending, and have been carried out */
-static int vhost_iommu_answer(struct vhost_iommu *viommu,
-			      struct vhost_virtqueue *vq,
+static int vhost_iommu_answer(struct vhost_iommu_rq *rq,
 			      enum vhost_iommu_server where)
 {
-	unsigned int i, nr = viommu->nr_pending;
+	unsigned int i, nr = rq->nr_pending;
 	int rc = 0;
 
 	for (i = 0; i < nr; i++) {
-		struct vhost_iommu_pending *p = &viommu->pending[i];
+		struct vhost_iommu_pending *p = &rq->pending[i];
 		int status = p->status;
 		struct iov_iter to;
 
@@ -273,63 +274,61 @@ static int vhost_iommu_answer(struct vhost_iommu *viommu,
 				rc = -EFAULT;
 				break;
 			}
-			vhost_iommu_vq_error(viommu, vq);
+			vhost_iommu_vq_error(rq->viommu, &rq->vq);
 			status = -EFAULT;
 		}
-		vhost_iommu_finish(viommu, vq, p->head, &p->req, status,
+		vhost_iommu_finish(rq, p->head, &p->req, status,
 				   p->begin, where);
-		if (vhost_iommu_is_full(viommu, vq)) {
+		if (vhost_iommu_is_full(rq)) {
 			/* Could not be published */
 			i++;
 			rc = -EFAULT;
 			break;
 		}
 	}
-	viommu->nr_pending -= i;
-	memmove(viommu->pending, viommu->pending + i,
-		viommu->nr_pending * sizeof(viommu->pending[0]));
-	viommu->answers = viommu->nr_pending;
+	rq->nr_pending -= i;
+	memmove(rq->pending, rq->pending + i,
+		rq->nr_pending * sizeof(rq->pending[0]));
+	rq->answers = rq->nr_pending;
 	return rc;
 }
 
 /*
  * Carry out the invalidations that have been put off, and answer them. After an
  * error some are still pending: either they have not been carried out, or
- * &vhost_iommu.answers says that their replies are for the worker to write.
+ * &vhost_iommu_rq.answers says that their replies are for the worker to write.
  */
-static int vhost_iommu_flush(struct vhost_iommu *viommu,
-			     struct vhost_virtqueue *vq,
+static int vhost_iommu_flush(struct vhost_iommu_rq *rq,
 			     enum vhost_iommu_server where)
 {
+	struct vhost_iommu *viommu = rq->viommu;
 	int rc;
 
-	if (!viommu->nr_pending)
+	if (!rq->nr_pending)
 		return 0;
-	if (!viommu->answers) {
+	if (!rq->answers) {
 		rc = vhost_iommu_lock(viommu, where);
 		if (rc)
 			return rc;
 		if (vhost_iommu_is_ready(viommu, where))
-			vhost_iommu_invalidate(viommu, viommu->pending,
-					       viommu->nr_pending);
+			vhost_iommu_invalidate(rq);
 		else
 			rc = -EAGAIN;
 		mutex_unlock(&viommu->lock);
 		if (rc)
 			return rc;
-		viommu->answers = true;
+		rq->answers = true;
 	}
-	return vhost_iommu_answer(viommu, vq, where);
+	return vhost_iommu_answer(rq, where);
 }
 
 /* Leave invalidations that could not be carried out to the next pass */
-static void vhost_iommu_retreat(struct vhost_iommu *viommu,
-				struct vhost_virtqueue *vq)
+static void vhost_iommu_retreat(struct vhost_iommu_rq *rq)
 {
-	if (viommu->answers)
+	if (rq->answers)
 		return;
-	vhost_iommu_chain_put_back(vq, viommu->nr_pending);
-	viommu->nr_pending = 0;
+	vhost_iommu_chain_put_back(&rq->vq, rq->nr_pending);
+	rq->nr_pending = 0;
 }
 
 /*
@@ -361,12 +360,14 @@ static bool vhost_iommu_is_killed(const struct vhost_virtqueue *vq)
  * Somebody waits for the ring, or for the thread that serves it, or may by now.
  * Asked between requests, and between pieces of one.
  */
-static bool vhost_iommu_is_wanted(const struct vhost_iommu *viommu,
-				  const struct vhost_virtqueue *vq,
+static bool vhost_iommu_is_wanted(const struct vhost_iommu_rq *rq,
 				  enum vhost_iommu_server where)
 {
+	const struct vhost_iommu *viommu = rq->viommu;
+	const struct vhost_virtqueue *vq = &rq->vq;
+
 	if (READ_ONCE(viommu->wanted) ||
-	    time_after_eq(jiffies, viommu->pass_end))
+	    time_after_eq(jiffies, rq->pass_end))
 		return true;
 	if (where == VHOST_IOMMU_KICKER)
 		return signal_pending(current);
@@ -379,12 +380,12 @@ static bool vhost_iommu_is_wanted(const struct vhost_iommu *viommu,
  * errno if it must not be answered. What is short, and still takes several pieces,
  * is not too long for a thread that kicks.
  */
-static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
-				 struct vhost_virtqueue *vq,
+static int vhost_iommu_carry_out(struct vhost_iommu_rq *rq,
 				 const struct vhost_iommu_req *req,
 				 enum vhost_iommu_server where, void **props,
 				 u32 *len)
 {
+	struct vhost_iommu *viommu = rq->viommu;
 	int rc;
 
 	for (;;) {
@@ -400,7 +401,7 @@ static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
 		mutex_unlock(&viommu->lock);
 		if (rc == -EBUSY)
 			return -EAGAIN;
-		if (rc != -EAGAIN || vhost_iommu_is_wanted(viommu, vq, where))
+		if (rc != -EAGAIN || vhost_iommu_is_wanted(rq, where))
 			return rc;
 		if (READ_ONCE(viommu->host.busy_until))
 			fsleep(USEC_PER_MSEC);
@@ -409,8 +410,7 @@ static int vhost_iommu_carry_out(struct vhost_iommu *viommu,
 	}
 }
 
-static int vhost_iommu_handle_decoded(struct vhost_iommu *viommu,
-				      struct vhost_virtqueue *vq,
+static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 				      unsigned int head,
 				      const struct vhost_iommu_req *req,
 				      int rc, const struct iovec *in,
@@ -427,36 +427,35 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu *viommu,
 		 * Those that come behind may share its wait for the hardware.
 		 * The ring's iovec is used again by then.
 		 */
-		vhost_iommu_pend(viommu, head, req, in, begin);
-		return viommu->nr_pending < VHOST_IOMMU_BATCH ? 0 :
-		       vhost_iommu_flush(viommu, vq, where) ? -EINTR : 0;
+		vhost_iommu_pend(rq, head, req, in, begin);
+		return rq->nr_pending < VHOST_IOMMU_BATCH ? 0 :
+		       vhost_iommu_flush(rq, where) ? -EINTR : 0;
 	}
 	/* In order, and what is to come may rely on what came before */
-	if (vhost_iommu_flush(viommu, vq, where))
+	if (vhost_iommu_flush(rq, where))
 		return -EAGAIN;
 	if (rc == VIRTIO_IOMMU_S_OK) {
-		rc = vhost_iommu_carry_out(viommu, vq, req, where, &props,
-					   &len);
+		rc = vhost_iommu_carry_out(rq, req, where, &props, &len);
 		if (rc == -EAGAIN)
 			return rc;
 	}
 	if (rc == -ENOTRECOVERABLE) {
-		viommu->ring_dead = true;
-		vhost_iommu_vq_error(viommu, vq);
+		rq->dead = true;
+		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		return -EAGAIN;
 	}
 	if (rc >= 0 && vhost_iommu_reply(req, rc, props, len, to)) {
 		if (where == VHOST_IOMMU_KICKER) {
-			p = vhost_iommu_pend(viommu, head, req, in, begin);
+			p = vhost_iommu_pend(rq, head, req, in, begin);
 			p->status = rc;
-			viommu->answers = true;
+			rq->answers = true;
 			return -EINTR;
 		}
-		vhost_iommu_vq_error(viommu, vq);
+		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		rc = -EFAULT;
 	}
 	kvfree(props);
-	vhost_iommu_finish(viommu, vq, head, req, rc, begin, where);
+	vhost_iommu_finish(rq, head, req, rc, begin, where);
 	return 0;
 }
 
@@ -464,12 +463,13 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu *viommu,
  * Returns 0; -EAGAIN if the request is to be left in the ring; or -EINTR if it
  * is done with, or pending itself, and no further one is to be taken.
  */
-static int vhost_iommu_handle_request(struct vhost_iommu *viommu,
-				      struct vhost_virtqueue *vq,
+static int vhost_iommu_handle_request(struct vhost_iommu_rq *rq,
 				      unsigned int head, unsigned int out,
 				      unsigned int in,
 				      enum vhost_iommu_server where)
 {
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
 	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
 	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
 	struct iov_iter from, to;
@@ -485,11 +485,11 @@ static int vhost_iommu_handle_request(struct vhost_iommu *viommu,
 
 	if (copy_from_iter(buf, len, &from) != len) {
 		if (where == VHOST_IOMMU_KICKER ||
-		    vhost_iommu_flush(viommu, vq, where))
+		    vhost_iommu_flush(rq, where))
 			return -EAGAIN;
-		vhost_iommu_vq_error(viommu, vq);
-		viommu->count.no_status++;
-		vhost_iommu_done(viommu, vq, head, 0, where);
+		vhost_iommu_vq_error(rq->viommu, &rq->vq);
+		rq->count.no_status++;
+		vhost_iommu_done(rq, head, 0, where);
 		return 0;
 	}
 	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
@@ -497,20 +497,18 @@ static int vhost_iommu_handle_request(struct vhost_iommu *viommu,
 	if (where == VHOST_IOMMU_KICKER && rc == VIRTIO_IOMMU_S_OK &&
 	    !vhost_iommu_req_is_short(&req))
 		return -EAGAIN;
-	return vhost_iommu_handle_decoded(viommu, vq, head, &req, rc,
+	return vhost_iommu_handle_decoded(rq, head, &req, rc,
 					  vq->iov + out, &to, begin, where);
 }
 
-static int vhost_iommu_skip_chain(struct vhost_iommu *viommu,
-				  struct vhost_virtqueue *vq,
-				  unsigned int head,
+static int vhost_iommu_skip_chain(struct vhost_iommu_rq *rq, unsigned int head,
 				  enum vhost_iommu_server where)
 {
-	if (vhost_iommu_flush(viommu, vq, where))
+	if (vhost_iommu_flush(rq, where))
 		return -EAGAIN;
-	vhost_iommu_vq_error(viommu, vq);
-	viommu->count.no_status++;
-	vhost_iommu_done(viommu, vq, head, 0, where);
+	vhost_iommu_vq_error(rq->viommu, &rq->vq);
+	rq->count.no_status++;
+	vhost_iommu_done(rq, head, 0, where);
 	return 0;
 }
 
@@ -524,20 +522,20 @@ static u64 vhost_iommu_poll_max(const struct vhost_virtqueue *vq)
  * Polling pays when requests come soon after each other, and costs a processor
  * when they don't. @soon tells whether one came, in time to be met.
  */
-static void vhost_iommu_poll_adapt(struct vhost_iommu *viommu, bool soon,
+static void vhost_iommu_poll_adapt(struct vhost_iommu_rq *rq, bool soon,
 				   u64 now)
 {
-	unsigned int score = viommu->poll_score;
+	unsigned int score = rq->poll_score;
 	bool polls;
 
 	if (soon)
 		score = min(score + 1, VHOST_IOMMU_POLL_SCORE_MAX);
 	else
 		score -= min(score, VHOST_IOMMU_POLL_SCORE_LATE);
-	viommu->poll_score = score;
-	polls = score >= VHOST_IOMMU_POLL_SCORE && now >= viommu->poll_hold;
+	rq->poll_score = score;
+	polls = score >= VHOST_IOMMU_POLL_SCORE && now >= rq->poll_hold;
 	/* Whoever kicks looks at it */
-	WRITE_ONCE(viommu->polls, polls);
+	WRITE_ONCE(rq->polls, polls);
 }
 
 /*
@@ -545,50 +543,52 @@ static void vhost_iommu_poll_adapt(struct vhost_iommu *viommu, bool soon,
  * virtual CPUs that wait for us, a worker comes late, and no thread but the one
  * that kicks can be relied upon to run.
  */
-static void vhost_iommu_poll_kicked(struct vhost_iommu *viommu,
-				    const struct vhost_virtqueue *vq,
+static void vhost_iommu_poll_kicked(struct vhost_iommu_rq *rq,
 				    enum vhost_iommu_server where)
 {
-	u64 max = vhost_iommu_poll_max(vq), now, late;
-	u64 kicked = READ_ONCE(viommu->kicked_at);
+	u64 max = vhost_iommu_poll_max(&rq->vq), now, late;
+	u64 kicked = READ_ONCE(rq->kicked_at);
 
 	if (!max) {
-		viommu->poll_score = 0;
-		WRITE_ONCE(viommu->polls, false);
+		rq->poll_score = 0;
+		WRITE_ONCE(rq->polls, false);
 	}
 	if (!max || !kicked)
 		return;
 	now = local_clock();
-	WRITE_ONCE(viommu->kicked_at, 0);
+	WRITE_ONCE(rq->kicked_at, 0);
 	late = min(now - min(kicked, now), VHOST_IOMMU_WAKE_MAX_NS);
 	if (where == VHOST_IOMMU_WORKER && late > VHOST_IOMMU_WAKE_LATE_NS)
-		viommu->poll_hold = now + late * VHOST_IOMMU_HOLD_FACTOR;
-	vhost_iommu_poll_adapt(viommu, kicked < viommu->idle_since + max, now);
+		rq->poll_hold = now + late * VHOST_IOMMU_HOLD_FACTOR;
+	vhost_iommu_poll_adapt(rq, kicked < rq->idle_since + max, now);
 }
 
 /* Somebody else has work to do; a lazy scheduler asks only at the next tick */
-static bool vhost_iommu_should_yield(const struct vhost_iommu *viommu,
-				     struct vhost_virtqueue *vq)
+static bool vhost_iommu_should_yield(struct vhost_iommu_rq *rq)
 {
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
+
 	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY) ||
 	       signal_pending(current) || READ_ONCE(viommu->wanted) ||
 	       vhost_vq_has_work(vq);
 }
 
-static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
-				  struct vhost_virtqueue *vq)
+static bool vhost_iommu_busy_poll(struct vhost_iommu_rq *rq)
 {
-	u64 now = viommu->idle_since, end = now;
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
+	u64 now = rq->idle_since, end = now;
 
-	if (viommu->polls)
+	if (rq->polls)
 		end += vhost_iommu_poll_max(vq);
 	for (; now < end; now = local_clock()) {
 		if (!vhost_vq_avail_empty(&viommu->dev, vq)) {
-			viommu->count.poll_hits++;
-			vhost_iommu_poll_adapt(viommu, true, now);
+			rq->count.poll_hits++;
+			vhost_iommu_poll_adapt(rq, true, now);
 			return true;
 		}
-		if (vhost_iommu_should_yield(viommu, vq))
+		if (vhost_iommu_should_yield(rq))
 			return false;
 		cpu_relax();
 	}
@@ -600,16 +600,17 @@ static bool vhost_iommu_busy_poll(struct vhost_iommu *viommu,
  * for what is done. Returns 1 if there is more, 0 if there is nothing to do until
  * the next kick, which is then enabled, or an errno if it can't be published.
  */
-static int vhost_iommu_ring_wait(struct vhost_iommu *viommu,
-				 struct vhost_virtqueue *vq,
+static int vhost_iommu_ring_wait(struct vhost_iommu_rq *rq,
 				 enum vhost_iommu_server where)
 {
-	if (vhost_iommu_flush(viommu, vq, where) ||
-	    vhost_iommu_publish(viommu, vq, where))
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
+
+	if (vhost_iommu_flush(rq, where) || vhost_iommu_publish(rq, where))
 		return -EINTR;
 	if (vhost_iommu_poll_max(vq))
-		viommu->idle_since = local_clock();
-	if (where == VHOST_IOMMU_WORKER && vhost_iommu_busy_poll(viommu, vq))
+		rq->idle_since = local_clock();
+	if (where == VHOST_IOMMU_WORKER && vhost_iommu_busy_poll(rq))
 		return 1;
 	if (!vhost_enable_notify(&viommu->dev, vq))
 		return 0;
@@ -621,97 +622,92 @@ static int vhost_iommu_ring_wait(struct vhost_iommu *viommu,
  * Take a request from the ring and carry it out. Returns 1; 0 if there is
  * nothing to do until the next kick; or an errno if this pass is to end.
  */
-static int vhost_iommu_serve_one(struct vhost_iommu *viommu,
-				 struct vhost_virtqueue *vq,
+static int vhost_iommu_serve_one(struct vhost_iommu_rq *rq,
 				 enum vhost_iommu_server where)
 {
+	struct vhost_virtqueue *vq = &rq->vq;
 	unsigned int head, out, in;
 	int rc;
 
 	rc = vhost_iommu_chain_get(vq, &head, &out, &in);
 	if (!rc)
-		return vhost_iommu_ring_wait(viommu, vq, where);
+		return vhost_iommu_ring_wait(rq, where);
 	if (rc == -EFAULT) {
 		if (where == VHOST_IOMMU_WORKER) {
-			viommu->ring_dead = true;
-			vhost_iommu_vq_error(viommu, vq);
+			rq->dead = true;
+			vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		}
 		return rc;
 	}
 	if (rc == -EBADMSG)
-		rc = vhost_iommu_skip_chain(viommu, vq, head, where);
+		rc = vhost_iommu_skip_chain(rq, head, where);
 	else
-		rc = vhost_iommu_handle_request(viommu, vq, head, out, in,
-						where);
+		rc = vhost_iommu_handle_request(rq, head, out, in, where);
 	if (rc == -EAGAIN)
 		vhost_iommu_chain_put_back(vq, 1);
 	return rc ?: 1;
 }
 
 /**
- * vhost_iommu_ring_serve - Serve the request queue for a bounded time
- * @viommu: The device
- * @vq: The request queue
+ * vhost_iommu_ring_serve - Serve a request queue for a bounded time
+ * @rq: The request queue
  * @where: Who serves it. A thread that kicks has page faults disabled.
  *
  * What is left then is for the worker, which is told.
  */
-void vhost_iommu_ring_serve(struct vhost_iommu *viommu,
-			    struct vhost_virtqueue *vq,
+void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 			    enum vhost_iommu_server where)
 {
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_virtqueue *vq = &rq->vq;
 	unsigned int nr = 0;
 	int rc;
 
 	lockdep_assert_held(&vq->mutex);
 
-	if (!vhost_vq_get_backend(vq) || viommu->ring_dead)
+	if (!vhost_vq_get_backend(vq) || rq->dead)
 		return;
 
-	viommu->pass_end = jiffies + msecs_to_jiffies(VHOST_IOMMU_PASS_MS) + 1;
-	viommu->count.wakeups++;
-	vhost_iommu_poll_kicked(viommu, vq, where);
+	rq->pass_end = jiffies + msecs_to_jiffies(VHOST_IOMMU_PASS_MS) + 1;
+	rq->count.wakeups++;
+	vhost_iommu_poll_kicked(rq, where);
 	vhost_disable_notify(&viommu->dev, vq);
 	/* What a thread that kicked could not answer comes first */
-	rc = vhost_iommu_publish(viommu, vq, where) ?:
-	     vhost_iommu_flush(viommu, vq, where);
+	rc = vhost_iommu_publish(rq, where) ?: vhost_iommu_flush(rq, where);
 	while (!rc) {
-		rc = vhost_iommu_serve_one(viommu, vq, where);
+		rc = vhost_iommu_serve_one(rq, where);
 		if (!rc)
 			return;
-		if (rc > 0 && !vhost_iommu_is_full(viommu, vq) &&
-		    !vhost_iommu_is_wanted(viommu, vq, where) &&
+		if (rc > 0 && !vhost_iommu_is_full(rq) &&
+		    !vhost_iommu_is_wanted(rq, where) &&
 		    ++nr < VHOST_IOMMU_WEIGHT)
 			rc = 0;
 	}
 	/* There has to be room for what the flush answers */
-	if (vhost_iommu_publish(viommu, vq, where) ||
-	    vhost_iommu_flush(viommu, vq, where))
-		vhost_iommu_retreat(viommu, vq);
-	vhost_iommu_publish(viommu, vq, where);
-	if (!viommu->ring_dead)
+	if (vhost_iommu_publish(rq, where) || vhost_iommu_flush(rq, where))
+		vhost_iommu_retreat(rq);
+	vhost_iommu_publish(rq, where);
+	if (!rq->dead)
 		vhost_poll_queue(&vq->poll);
 }
 
 /**
  * vhost_iommu_ring_settle - Answer what has been carried out
- * @viommu: The device
+ * @rq: The request queue
  *
  * For a stop of the request queue: a thread that kicked may have left that to
  * the worker. Further requests stay in the ring.
  *
  * Context: ioctl of the owner.
  */
-void vhost_iommu_ring_settle(struct vhost_iommu *viommu)
+void vhost_iommu_ring_settle(struct vhost_iommu_rq *rq)
 {
-	struct vhost_virtqueue *vq = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
+	lockdep_assert_held(&rq->vq.mutex);
 
-	lockdep_assert_held(&vq->mutex);
-
-	vhost_iommu_publish(viommu, vq, VHOST_IOMMU_WORKER);
-	if (viommu->answers)
-		vhost_iommu_answer(viommu, vq, VHOST_IOMMU_WORKER);
-	vhost_iommu_publish(viommu, vq, VHOST_IOMMU_WORKER);
+	vhost_iommu_publish(rq, VHOST_IOMMU_WORKER);
+	if (rq->answers)
+		vhost_iommu_answer(rq, VHOST_IOMMU_WORKER);
+	vhost_iommu_publish(rq, VHOST_IOMMU_WORKER);
 }
 
 /**
@@ -725,18 +721,16 @@ void vhost_iommu_ring_settle(struct vhost_iommu *viommu)
  */
 void vhost_iommu_handle_kick(struct vhost_work *work)
 {
-	struct vhost_virtqueue *vq = container_of(work, struct vhost_virtqueue,
-						  poll.work);
-	struct vhost_iommu *viommu = container_of(vq->dev, struct vhost_iommu,
-						  dev);
+	struct vhost_iommu_rq *rq = container_of(work, struct vhost_iommu_rq,
+						 vq.poll.work);
 
 	/*
 	 * Orders this after the work was taken from the list: whoever wants the
 	 * ring puts it there again afterwards.
 	 */
 	smp_mb();
-	if (READ_ONCE(viommu->wanted) || vhost_iommu_is_killed(vq))
+	if (READ_ONCE(rq->viommu->wanted) || vhost_iommu_is_killed(&rq->vq))
 		return;
-	guard(mutex)(&vq->mutex);
-	vhost_iommu_ring_serve(viommu, vq, VHOST_IOMMU_WORKER);
+	guard(mutex)(&rq->vq.mutex);
+	vhost_iommu_ring_serve(rq, VHOST_IOMMU_WORKER);
 }

@@ -16,7 +16,7 @@ bool vhost_iommu_running(struct vhost_iommu *viommu)
 {
 	/* The backend is changed with both mutexes held: one is enough here */
 	lockdep_assert_held(&viommu->dev.mutex);
-	return viommu->vqs[VHOST_IOMMU_VQ_REQUEST].private_data;
+	return viommu->rq.vq.private_data;
 }
 
 /**
@@ -45,7 +45,7 @@ void vhost_iommu_unwant(struct vhost_iommu *viommu)
 	smp_mb();
 	if (vhost_iommu_running(viommu))
 		for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
-			vhost_poll_queue(&viommu->vqs[i].poll);
+			vhost_poll_queue(&viommu->vq_ptrs[i]->poll);
 }
 
 /**
@@ -66,14 +66,14 @@ void vhost_iommu_stop_vq(struct vhost_virtqueue *vq)
  */
 int vhost_iommu_stop(struct vhost_iommu *viommu)
 {
-	struct vhost_virtqueue *requests = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
-	struct vhost_virtqueue *events = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_virtqueue *requests = &viommu->rq.vq;
+	struct vhost_virtqueue *events = &viommu->eq.vq;
 
 	scoped_cond_guard(mutex_kill, return -EINTR, &events->mutex)
 		vhost_iommu_stop_vq(events);
 	scoped_cond_guard(mutex_kill, return -EINTR, &requests->mutex) {
 		if (vhost_iommu_running(viommu))
-			vhost_iommu_ring_settle(viommu);
+			vhost_iommu_ring_settle(&viommu->rq);
 		vhost_iommu_stop_vq(requests);
 	}
 	return 0;
@@ -103,8 +103,8 @@ static int vhost_iommu_start_vq(struct vhost_iommu *viommu,
  */
 int vhost_iommu_start(struct vhost_iommu *viommu)
 {
-	struct vhost_virtqueue *requests = &viommu->vqs[VHOST_IOMMU_VQ_REQUEST];
-	struct vhost_virtqueue *events = &viommu->vqs[VHOST_IOMMU_VQ_EVENT];
+	struct vhost_virtqueue *requests = &viommu->rq.vq;
+	struct vhost_virtqueue *events = &viommu->eq.vq;
 	int rc = 0;
 
 	if (vhost_iommu_running(viommu))
@@ -117,13 +117,13 @@ int vhost_iommu_start(struct vhost_iommu *viommu)
 	/* A guest that does not want events leaves their queue alone */
 	if (events->desc) {
 		scoped_guard(mutex, &events->mutex)
-			viommu->events_dead = false;
+			viommu->eq.dead = false;
 		rc = vhost_iommu_start_vq(viommu, events);
 	}
 	if (!rc) {
 		scoped_guard(mutex, &requests->mutex) {
-			viommu->ring_dead = false;
-			viommu->kicked_at = 0;
+			viommu->rq.dead = false;
+			viommu->rq.kicked_at = 0;
 		}
 		rc = vhost_iommu_start_vq(viommu, requests);
 	}

@@ -20,7 +20,7 @@
 void vhost_iommu_stats_get(struct vhost_iommu *viommu,
 			   struct vhost_iommu_stats *stats)
 {
-	const struct vhost_iommu_counters *count = &viommu->count;
+	const struct vhost_iommu_rq_counters *count = &viommu->rq.count;
 	unsigned int i;
 
 	for (i = 0; i < VHOST_IOMMU_STATS_NR_TYPES; i++)
@@ -31,19 +31,19 @@ void vhost_iommu_stats_get(struct vhost_iommu *viommu,
 	stats->out_batches = READ_ONCE(count->batches);
 	stats->out_wakeups = READ_ONCE(count->wakeups);
 	stats->out_poll_hits = READ_ONCE(count->poll_hits);
-	stats->out_ring_errors = atomic64_read(&count->ring_errors);
+	stats->out_ring_errors = atomic64_read(&viommu->ring_errors);
 	stats->out_mapped_bytes = READ_ONCE(viommu->mapped_bytes);
 	stats->out_mappings = READ_ONCE(viommu->mappings);
 	stats->out_table_pages = READ_ONCE(viommu->table_pages);
-	stats->out_rebuilds = READ_ONCE(count->rebuilds);
+	stats->out_rebuilds = READ_ONCE(viommu->rebuilds);
 	stats->out_host_errors = READ_ONCE(viommu->host.errors);
 	stats->out_domains = READ_ONCE(viommu->nr_domains);
 	stats->out_endpoints = READ_ONCE(viommu->nr_endpoints);
 	stats->out_broken = READ_ONCE(viommu->nr_broken);
 	stats->__reserved = 0;
-	stats->out_events = READ_ONCE(count->events);
-	stats->out_events_dropped = READ_ONCE(count->events_dropped);
-	stats->out_events_lost = READ_ONCE(count->events_lost);
+	stats->out_events = READ_ONCE(viommu->eq.faults);
+	stats->out_events_dropped = READ_ONCE(viommu->eq.dropped);
+	stats->out_events_lost = READ_ONCE(viommu->eq.lost);
 	stats->out_inv_commands = READ_ONCE(count->inv_commands);
 	stats->out_inv_calls = READ_ONCE(count->inv_calls);
 	stats->out_in_place = READ_ONCE(count->in_place);

@@ -52,10 +52,10 @@ static u8 vhost_iommu_inv_check(struct vhost_iommu *viommu,
 }
 
 /* Hand over full arrays, or all that is left */
-static int vhost_iommu_inv_issue(struct vhost_iommu *viommu,
+static int vhost_iommu_inv_issue(struct vhost_iommu_rq *rq,
 				 const struct vhost_iommu_nest *nest, bool all)
 {
-	struct vhost_iommu_cmds *cmds = &viommu->cmds;
+	struct vhost_iommu_cmds *cmds = &rq->cmds;
 	unsigned int nr;
 	int rc = 0;
 
@@ -63,9 +63,10 @@ static int vhost_iommu_inv_issue(struct vhost_iommu *viommu,
 		nr = min(cmds->nr, VHOST_IOMMU_CALL_CMDS);
 		if (nr < VHOST_IOMMU_CALL_CMDS && !all)
 			break;
-		viommu->count.inv_commands += nr;
-		viommu->count.inv_calls++;
-		rc = vhost_iommu_host_invalidate(viommu, nest, cmds->cmd, nr);
+		rq->count.inv_commands += nr;
+		rq->count.inv_calls++;
+		rc = vhost_iommu_host_invalidate(rq->viommu, nest, cmds->cmd,
+						 nr);
 		cmds->nr -= nr;
 		memmove(cmds->cmd, cmds->cmd + nr,
 			cmds->nr * sizeof(cmds->cmd[0]));
@@ -73,7 +74,7 @@ static int vhost_iommu_inv_issue(struct vhost_iommu *viommu,
 	return rc;
 }
 
-static int vhost_iommu_inv_tlb(struct vhost_iommu *viommu,
+static int vhost_iommu_inv_tlb(struct vhost_iommu_rq *rq,
 			       const struct vhost_iommu_nest *nest,
 			       unsigned int nr)
 {
@@ -81,15 +82,15 @@ static int vhost_iommu_inv_tlb(struct vhost_iommu *viommu,
 	unsigned int i;
 	int rc = 0;
 
-	nr = vhost_iommu_inv_merge(viommu->inv, nr);
+	nr = vhost_iommu_inv_merge(rq->inv, nr);
 	for (i = 0; i < nr && !rc; i++) {
-		format->tlb_commands(&nest->hw, &viommu->inv[i], &viommu->cmds);
-		rc = vhost_iommu_inv_issue(viommu, nest, false);
+		format->tlb_commands(&nest->hw, &rq->inv[i], &rq->cmds);
+		rc = vhost_iommu_inv_issue(rq, nest, false);
 	}
 	return rc;
 }
 
-static int vhost_iommu_inv_endpoint(struct vhost_iommu *viommu,
+static int vhost_iommu_inv_endpoint(struct vhost_iommu_rq *rq,
 				    const struct vhost_iommu_nest *nest,
 				    const struct vhost_iommu_pending *p,
 				    const struct vhost_iommu_endpoint *ep,
@@ -98,12 +99,12 @@ static int vhost_iommu_inv_endpoint(struct vhost_iommu *viommu,
 	const struct vhost_iommu_format *format = nest->format;
 
 	if (phase == VHOST_IOMMU_PHASE_CONTEXT)
-		format->context(&p->req, ep->virt_id, &viommu->cmds);
+		format->context(&p->req, ep->virt_id, &rq->cmds);
 	else
 		format->device(&p->req, ep->virt_id,
 			       ep->ats && ep->group->table_ats, ep->pasid_bits,
-			       &viommu->cmds);
-	return vhost_iommu_inv_issue(viommu, nest, false);
+			       &rq->cmds);
+	return vhost_iommu_inv_issue(rq, nest, false);
 }
 
 /* Once for each group that has members in a domain: at the first of them */
@@ -121,7 +122,7 @@ static bool vhost_iommu_inv_is_first(const struct vhost_iommu_endpoint *ep)
  * All devices of a group walk the tables of its domain, whether they are in it or
  * not, and one that joins later finds what it has cached by then.
  */
-static int vhost_iommu_inv_endpoints(struct vhost_iommu *viommu,
+static int vhost_iommu_inv_endpoints(struct vhost_iommu_rq *rq,
 				     const struct vhost_iommu_nest *nest,
 				     const struct vhost_iommu_pending *p,
 				     enum vhost_iommu_phase phase)
@@ -135,7 +136,7 @@ static int vhost_iommu_inv_endpoints(struct vhost_iommu *viommu,
 		list_for_each_entry(device, &ep->group->endpoints, group_node) {
 			if (!device->nest)
 				continue;
-			rc = vhost_iommu_inv_endpoint(viommu, nest, p, device,
+			rc = vhost_iommu_inv_endpoint(rq, nest, p, device,
 						      phase);
 			if (rc)
 				return rc;
@@ -173,7 +174,7 @@ static bool vhost_iommu_inv_concerns(const struct vhost_iommu_pending *p,
 }
 
 /* One phase of all requests that concern a vIOMMU. An error may be of any */
-static int vhost_iommu_inv_try(struct vhost_iommu *viommu,
+static int vhost_iommu_inv_try(struct vhost_iommu_rq *rq,
 			       const struct vhost_iommu_nest *nest, u64 nests,
 			       struct vhost_iommu_pending *pending,
 			       unsigned int nr, enum vhost_iommu_phase phase)
@@ -181,20 +182,20 @@ static int vhost_iommu_inv_try(struct vhost_iommu *viommu,
 	unsigned int i, nr_inv = 0;
 	int rc = 0;
 
-	viommu->cmds.nr = 0;
+	rq->cmds.nr = 0;
 	for (i = 0; i < nr && !rc; i++) {
 		struct vhost_iommu_pending *p = &pending[i];
 
 		if (!vhost_iommu_inv_concerns(p, nests, phase))
 			continue;
 		if (phase == VHOST_IOMMU_PHASE_TLB)
-			nest->format->tlb(&p->req, &viommu->inv[nr_inv++]);
+			nest->format->tlb(&p->req, &rq->inv[nr_inv++]);
 		else
-			rc = vhost_iommu_inv_endpoints(viommu, nest, p, phase);
+			rc = vhost_iommu_inv_endpoints(rq, nest, p, phase);
 	}
 	if (nr_inv)
-		rc = vhost_iommu_inv_tlb(viommu, nest, nr_inv);
-	return rc ?: vhost_iommu_inv_issue(viommu, nest, true);
+		rc = vhost_iommu_inv_tlb(rq, nest, nr_inv);
+	return rc ?: vhost_iommu_inv_issue(rq, nest, true);
 }
 
 /*
@@ -203,7 +204,7 @@ static int vhost_iommu_inv_try(struct vhost_iommu *viommu,
  * tell which ones it carried out: ask again, one request after the other. It
  * does no harm to invalidate twice.
  */
-static void vhost_iommu_inv_phase(struct vhost_iommu *viommu,
+static void vhost_iommu_inv_phase(struct vhost_iommu_rq *rq,
 				  const struct vhost_iommu_nest *nest,
 				  u64 nests, struct vhost_iommu_pending *pending,
 				  unsigned int nr, enum vhost_iommu_phase phase)
@@ -211,14 +212,14 @@ static void vhost_iommu_inv_phase(struct vhost_iommu *viommu,
 	unsigned int i;
 	int rc;
 
-	rc = vhost_iommu_inv_try(viommu, nest, nests, pending, nr, phase);
+	rc = vhost_iommu_inv_try(rq, nest, nests, pending, nr, phase);
 	if (!rc)
 		return;
 	for (i = 0; i < nr; i++) {
 		if (!vhost_iommu_inv_concerns(&pending[i], nests, phase))
 			continue;
 		if (rc == -ETIMEDOUT ||
-		    vhost_iommu_inv_try(viommu, nest, nests, &pending[i], 1,
+		    vhost_iommu_inv_try(rq, nest, nests, &pending[i], 1,
 					phase))
 			pending[i].status = VIRTIO_IOMMU_S_DEVERR;
 	}
@@ -243,20 +244,18 @@ static u64 vhost_iommu_siblings(const struct vhost_iommu *viommu,
 
 /**
  * vhost_iommu_invalidate - Carry out INVALIDATE requests
- * @viommu: The device
- * @pending: The requests, each checked by vhost_iommu_req_decode(); gets their
- *           statuses
- * @nr: Their number, at most VHOST_IOMMU_BATCH
+ * @rq: The request queue; its pending requests, each checked by
+ *      vhost_iommu_req_decode(), get their statuses
  *
  * A request whose status is OK afterwards is complete: the hardware has said
  * so.
  */
-void vhost_iommu_invalidate(struct vhost_iommu *viommu,
-			    struct vhost_iommu_pending *pending,
-			    unsigned int nr)
+void vhost_iommu_invalidate(struct vhost_iommu_rq *rq)
 {
+	struct vhost_iommu_pending *pending = rq->pending;
+	struct vhost_iommu *viommu = rq->viommu;
+	unsigned int i, k, nr = rq->nr_pending;
 	enum vhost_iommu_phase phase;
-	unsigned int i, k;
 	u64 all = 0;
 	int stale;
 
@@ -284,8 +283,8 @@ void vhost_iommu_invalidate(struct vhost_iommu *viommu,
 				nests = vhost_iommu_siblings(viommu, nest,
 							     all);
 			if (all & nests)
-				vhost_iommu_inv_phase(viommu, nest, nests,
-						      pending, nr, phase);
+				vhost_iommu_inv_phase(rq, nest, nests, pending,
+						      nr, phase);
 		}
 	}
 }

@@ -244,7 +244,7 @@ void vhost_iommu_vq_error(struct vhost_iommu *viommu,
 {
 	lockdep_assert_held(&vq->mutex);
 
-	atomic64_inc(&viommu->count.ring_errors);
+	atomic64_inc(&viommu->ring_errors);
 	if (vq->error_ctx)
 		eventfd_signal(vq->error_ctx);
 }
