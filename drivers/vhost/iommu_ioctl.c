@@ -78,10 +78,6 @@ static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
 	    config->bypass > 1)
 		return -EINVAL;
 
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
-
 	if (vhost_iommu_running(viommu) || viommu->nr_endpoints)
 		return -EBUSY;
 	rules->page_size_mask = config->page_size_mask;
@@ -105,9 +101,6 @@ static int vhost_iommu_ioctl_set_iommufd(struct vhost_iommu *viommu, void *arg)
 	    args->scratch_len < VHOST_IOMMU_SCRATCH_SIZE)
 		return -EINVAL;
 
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
 	return vhost_iommu_host_set(viommu, args);
 }
 
@@ -143,9 +136,6 @@ static int vhost_iommu_ioctl_remove_endpoint(struct vhost_iommu *viommu,
 	if (args->__reserved)
 		return -EOPNOTSUPP;
 
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
 	return vhost_iommu_endpoint_remove(viommu, args->endpoint);
 }
 
@@ -174,10 +164,6 @@ static int vhost_iommu_ioctl_set_doorbell(struct vhost_iommu *viommu, void *arg)
 
 	if (args->last < args->start)
 		return -EINVAL;
-
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
 
 	if (args->flags & VHOST_IOMMU_DOORBELL_REMOVE)
 		return vhost_iommu_doorbell_remove(viommu, args);
@@ -275,9 +261,6 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 
 static int vhost_iommu_ioctl_add_viommu(struct vhost_iommu *viommu, void *arg)
 {
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
 	return vhost_iommu_nest_add(viommu, arg);
 }
 
@@ -302,10 +285,6 @@ static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
 	    args->max_table_pages > max_table_pages)
 		return -EINVAL;
 
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
-
 	if (args->max_domains)
 		viommu->max_domains = args->max_domains;
 	if (args->max_mappings)
@@ -326,9 +305,6 @@ static int vhost_iommu_ioctl_set_bypass(struct vhost_iommu *viommu, void *arg)
 	if (!viommu->configured)
 		return -ENXIO;
 
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
 	return vhost_iommu_set_bypass(viommu, args->bypass);
 }
 
@@ -344,10 +320,6 @@ static int vhost_iommu_ioctl_get_endpoint(struct vhost_iommu *viommu, void *arg)
 	const struct vhost_iommu_domain *domain;
 	struct vhost_iommu_endpoint *ep;
 	unsigned long id = args->endpoint;
-
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
-		return -EINTR;
 
 	ep = xa_find(&viommu->endpoints, &id, U32_MAX, XA_PRESENT);
 	if (!ep)
@@ -381,7 +353,8 @@ union vhost_iommu_ioctl_arg {
 
 /*
  * Every structure begins like this. min_size stays the size of the first
- * version when members are added.
+ * version when members are added. Calls of the owner are made under the device's
+ * mutex; those with lock under &vhost_iommu.lock, too.
  */
 struct vhost_iommu_ioctl_head {
 	u32 size;
@@ -394,6 +367,7 @@ struct vhost_iommu_ioctl_op {
 	size_t min_size;
 	u32 flags;
 	bool owner;
+	bool lock;
 	bool out;
 };
 
@@ -411,18 +385,22 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 	VHOST_IOMMU_OP(VHOST_IOMMU_GET_INFO, vhost_iommu_ioctl_get_info,
 		       vhost_iommu_info, __reserved, .out = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_SET_CONFIG, vhost_iommu_ioctl_set_config,
-		       vhost_iommu_set_config, __reserved, .owner = true),
+		       vhost_iommu_set_config, __reserved,
+		       .owner = true, .lock = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_SET_IOMMUFD, vhost_iommu_ioctl_set_iommufd,
-		       vhost_iommu_set_iommufd, __reserved, .owner = true),
+		       vhost_iommu_set_iommufd, __reserved,
+		       .owner = true, .lock = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_ENDPOINT, vhost_iommu_ioctl_add_endpoint,
 		       vhost_iommu_add_endpoint, probe_addr, .owner = true,
 		       .flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP |
 				VHOST_IOMMU_EP_TABLE),
 	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_ENDPOINT,
 		       vhost_iommu_ioctl_remove_endpoint,
-		       vhost_iommu_remove_endpoint, __reserved, .owner = true),
+		       vhost_iommu_remove_endpoint, __reserved,
+		       .owner = true, .lock = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_SET_DOORBELL, vhost_iommu_ioctl_set_doorbell,
-		       vhost_iommu_set_doorbell, last, .owner = true,
+		       vhost_iommu_set_doorbell, last,
+		       .owner = true, .lock = true,
 		       .flags = VHOST_IOMMU_DOORBELL_REMOVE),
 	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_RAM, vhost_iommu_ioctl_remove_ram,
 		       vhost_iommu_remove_ram, out_mappings, .owner = true,
@@ -432,15 +410,19 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 	VHOST_IOMMU_OP(VHOST_IOMMU_RESET, vhost_iommu_ioctl_reset,
 		       vhost_iommu_reset, flags, .owner = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_SET_LIMITS, vhost_iommu_ioctl_set_limits,
-		       vhost_iommu_set_limits, max_table_pages, .owner = true),
+		       vhost_iommu_set_limits, max_table_pages,
+		       .owner = true, .lock = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_SET_BYPASS, vhost_iommu_ioctl_set_bypass,
-		       vhost_iommu_set_bypass, __reserved, .owner = true),
+		       vhost_iommu_set_bypass, __reserved,
+		       .owner = true, .lock = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_GET_STATS, vhost_iommu_ioctl_get_stats,
 		       vhost_iommu_stats, __reserved, .out = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_GET_ENDPOINT, vhost_iommu_ioctl_get_endpoint,
-		       vhost_iommu_get_endpoint, out_mappings, .out = true),
+		       vhost_iommu_get_endpoint, out_mappings,
+		       .lock = true, .out = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_VIOMMU, vhost_iommu_ioctl_add_viommu,
-		       vhost_iommu_add_viommu, event_fd, .owner = true),
+		       vhost_iommu_add_viommu, event_fd,
+		       .owner = true, .lock = true),
 	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_VIOMMU,
 		       vhost_iommu_ioctl_remove_viommu,
 		       vhost_iommu_remove_viommu, __reserved, .owner = true),
@@ -454,7 +436,12 @@ static long vhost_iommu_own_call(struct vhost_iommu *viommu,
 	struct vhost_iommu_ioctl_head *head = (void *)arg;
 	int rc;
 
-	rc = op->fn(viommu, arg);
+	if (op->lock) {
+		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
+			rc = op->fn(viommu, arg);
+	} else {
+		rc = op->fn(viommu, arg);
+	}
 	/* The caller may have changed it since */
 	head->size = size;
 	if (!rc && op->out &&
