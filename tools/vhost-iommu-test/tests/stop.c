@@ -189,19 +189,25 @@ TEST_F_TIMEOUT(stop, prompt_maps, 240)
 	goes_on(_metadata, self, n, 200000);
 }
 
+/* The device is stopped when a MAP has begun, and is not done */
+static void half_a_map(struct __test_metadata *_metadata, SELF)
+{
+	ASSERT_EQ(0, big_ram(self));
+	g_batch_add(self->v, BATCH_MAP, DOM, BIG_IOVA, self->size, BIG_GPA);
+	vq_publish(self->q);
+	vq_kick(self->q);
+	sleep_ms(20);
+	ASSERT_EQ(0, vmm_set_running(self->v, false));
+	ASSERT_EQ(0, used(self->q));
+}
+
 /* Half a MAP is in the ring when the device is reset */
 TEST_F_TIMEOUT(stop, reset_amid_a_map, 120)
 {
 	struct vhost_iommu_stats s;
 	struct vmm *v = self->v;
 
-	ASSERT_EQ(0, big_ram(self));
-	g_batch_add(v, BATCH_MAP, DOM, BIG_IOVA, self->size, BIG_GPA);
-	vq_publish(self->q);
-	vq_kick(self->q);
-	sleep_ms(20);
-	ASSERT_EQ(0, vmm_set_running(v, false));
-	EXPECT_EQ(0, used(self->q));
+	half_a_map(_metadata, self);
 	ASSERT_EQ(0, vmm_reset(v));
 	ASSERT_EQ(0, vmm_stats(v, &s));
 	EXPECT_EQ(0, s.out_mappings);
@@ -216,13 +222,7 @@ TEST_F_TIMEOUT(stop, another_map_instead, 120)
 	struct vhost_iommu_stats s;
 	struct vmm *v = self->v;
 
-	ASSERT_EQ(0, big_ram(self));
-	g_batch_add(v, BATCH_MAP, DOM, BIG_IOVA, self->size, BIG_GPA);
-	vq_publish(self->q);
-	vq_kick(self->q);
-	sleep_ms(20);
-	ASSERT_EQ(0, vmm_set_running(v, false));
-	ASSERT_EQ(0, used(self->q));
+	half_a_map(_metadata, self);
 	ASSERT_EQ(0, vmm_set_rings(v, 256));
 	ASSERT_EQ(0, vmm_set_running(v, true));
 	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA, BIG_IOVA + MIB(1) - 1, RAM_GPA,
