@@ -9,6 +9,7 @@
  */
 #include <linux/compat.h>
 #include <linux/fs.h>
+#include <linux/lockdep.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -96,6 +97,19 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 	vhost_iommu_stats_show(file->private_data, m);
 }
 
+/*
+ * vhost has one class for the mutexes of all devices, and one for those of all
+ * queues, but this device's are held when those of others are taken.
+ */
+static void vhost_iommu_set_lock_classes(struct vhost_iommu *viommu)
+{
+	static struct lock_class_key dev_key, rq_key, eq_key;
+
+	lockdep_set_class(&viommu->dev.mutex, &dev_key);
+	lockdep_set_class(&viommu->rq.vq.mutex, &rq_key);
+	lockdep_set_class(&viommu->eq.vq.mutex, &eq_key);
+}
+
 static int vhost_iommu_open(struct inode *inode, struct file *file)
 {
 	struct vhost_iommu *viommu;
@@ -121,6 +135,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	viommu->vq_ptrs[VHOST_IOMMU_VQ_EVENT] = &viommu->eq.vq;
 	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, VHOST_IOMMU_VQ_MAX,
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
+	vhost_iommu_set_lock_classes(viommu);
 	viommu->dev.fork_owner = true;
 	viommu->rq.vq.poll.wait.func = vhost_iommu_kicked;
 	file->private_data = viommu;
