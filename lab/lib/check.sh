@@ -118,7 +118,6 @@ run_check()
 	fi
 	need_buildroot
 	run_selftest
-	(need_uml) || true
 	# What runs in the background does not hear of an interrupt
 	trap 'trap "" TERM; kill 0; exit 130' INT TERM
 	run_beside &

@@ -289,16 +289,18 @@ build_prepared()
 		"$KCONFIG/modules-$2.config" "${arguments[@]}" -- modules_prepare
 }
 
-# What the tests need
+# What the tests need. Downloads come first: they leave the processors to whoever
+# builds something that is needed earlier, such as user-mode Linux.
 all_entries()
 {
 	local arch
 
 	need_buildroot || return 0
-	need_uml || true
-	need_arm64 arm64 || true
 	need_l1root || true
+	need_qemuroot || true
+	need_arm64 arm64 || true
 	need_qemu || true
+	need_uml || true
 	for arch in arm64 x86_64; do
 		need_prepared "${KERNELS[0]}" "$arch" gcc || true
 		need_prepared "${KERNELS[0]}" "$arch" clang || true
