@@ -111,8 +111,8 @@ struct vhost_iommu_source;
 
 /**
  * struct vhost_iommu_source_ops - What a source of events does
- * @next: Read the next one to &vhost_iommu_source.event. Returns 1; 0 or an errno
- *        if there is none; -EAGAIN if what was read is no event.
+ * @next: Read the next one to &vhost_iommu_source.event. Returns 1; 0 if there is
+ *        none, or it can't be read; -EAGAIN if what was read is no event.
  * @whose: Find the endpoint that &vhost_iommu_source.event is about, or NULL if it
  *         is not there any more
  *

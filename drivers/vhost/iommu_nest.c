@@ -95,7 +95,7 @@ static int vhost_iommu_nest_next(struct vhost_iommu_source *source)
 					 nest->format->event_len, &sequence,
 					 &lost);
 	if (rc <= 0)
-		return rc;
+		return 0;
 	/* Numbers run from 0 to INT_MAX */
 	viommu->eq.lost += (sequence - nest->sequence - !lost) &
 				     INT_MAX;
