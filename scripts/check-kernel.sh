@@ -89,6 +89,10 @@ check_layers()
 		done < <(nm -g --defined-only "${1%/*}/$object" |
 			 awk '{ print $3 }')
 	done <"$1.mod"
+	((${#defined[@]})) || {
+		echo "$1.mod names no object that defines something"
+		return 1
+	}
 	while read -r object; do
 		while read -r symbol; do
 			[[ $above == *" ${defined[$symbol]:-none} "* ]] || continue
