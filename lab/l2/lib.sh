@@ -75,7 +75,7 @@ l2_arguments()
 {
 	local run=$L2_RUN/$1 append
 
-	# Each letter takes the guest two exits to QEMU: warnings only, see guest-init
+	# Each letter takes the guest to QEMU and back: warnings only, see guest-init
 	append="console=ttyAMA0 loglevel=5 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
 	[[ $2 != @(table|tpoll) ]] || append+=" l2.table"
 	L2_ARGS=("$L2_QEMU" -enable-kvm -cpu host -M virt,gic-version=3
