@@ -48,7 +48,7 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 
 	switch (cmd) {
 	case VHOST_GET_FEATURES:
-		return vhost_iommu_get_features(argp);
+		return vhost_iommu_get_features(viommu, argp);
 	case VHOST_SET_FEATURES:
 		return vhost_iommu_set_features(viommu, argp);
 	case VHOST_SET_FORK_FROM_OWNER:
@@ -99,7 +99,8 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 
 /*
  * vhost has one class for the mutexes of all devices, and one for those of all
- * queues, but this device's are held when those of others are taken.
+ * queues. Who holds this device's can come to those of others: an UNMAP has to
+ * reach the vhost devices that keep what it removes.
  */
 static void vhost_iommu_set_lock_classes(struct vhost_iommu *viommu)
 {
@@ -125,6 +126,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	xa_init_flags(&viommu->domains, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->endpoints, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->groups, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&viommu->eventqs, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&viommu->sources);
 	vhost_iommu_limits_init(viommu);
 

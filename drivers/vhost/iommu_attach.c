@@ -173,9 +173,9 @@ static int vhost_iommu_attach_to(struct vhost_iommu *viommu,
  *
  * VIRTIO 1.3, section 5.13.6.3.
  *
- * Return: The status for the guest. If the IOMMU refused, the endpoint is in no
- * domain and blocked; otherwise, if not OK, nothing was changed. Or -EAGAIN if
- * it is not done yet.
+ * Return: The status for the guest. If the IOMMU refused, or the domain that the
+ * endpoint leaves had begun to be emptied, the endpoint is in no domain and blocked;
+ * otherwise, if not OK, nothing was changed. Or -EAGAIN if it is not done yet.
  */
 int vhost_iommu_attach(struct vhost_iommu *viommu,
 		       const struct vhost_iommu_req *req)
@@ -208,9 +208,7 @@ int vhost_iommu_attach(struct vhost_iommu *viommu,
  * Attaching the only endpoint of a table domain to it with other tables is like
  * DETACH and ATTACH_TABLE.
  *
- * Return: The status for the guest. If the IOMMU refused, the endpoint is in no
- * domain and blocked; otherwise, if not OK, nothing was changed. Or -EAGAIN if
- * it is not done yet.
+ * Return: As vhost_iommu_attach().
  */
 int vhost_iommu_attach_table(struct vhost_iommu *viommu,
 			     const struct vhost_iommu_req *req)

@@ -141,7 +141,7 @@ static int vhost_iommu_build_finish(struct vhost_iommu *viommu,
 				    struct vhost_iommu_domain *domain)
 {
 	struct vhost_iommu_build *build = &domain->build;
-	struct vhost_iommu_endpoint *ep;
+	struct vhost_iommu_endpoint *ep, *device;
 	int rc = 0;
 
 	if (!build->ioas)
@@ -155,10 +155,18 @@ static int vhost_iommu_build_finish(struct vhost_iommu *viommu,
 		return rc;
 	}
 
-	list_for_each_entry(ep, &domain->endpoints, domain_node)
-		if (ep->group->hw == domain &&
-		    vhost_iommu_group_move(viommu, ep->group, build->ioas))
-			vhost_iommu_group_condemn(viommu, ep->group);
+	list_for_each_entry(ep, &domain->endpoints, domain_node) {
+		struct vhost_iommu_group *group = ep->group;
+
+		/* All of a group move with the first of them */
+		device = vhost_iommu_group_device(group);
+		if (group->hw == domain && device &&
+		    vhost_iommu_group_enter_ioas(viommu, group, device,
+						 &domain->hwpts, build->ioas,
+						 true))
+			vhost_iommu_group_condemn(viommu, group);
+	}
+	vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
 	if (domain->ioas) {
 		vhost_iommu_host_destroy(viommu, domain->ioas);
 		viommu->rebuilds++;
@@ -200,6 +208,7 @@ int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 	list_for_each_entry(ep, &domain->endpoints, domain_node)
 		if (ep->group->hw == domain)
 			vhost_iommu_group_condemn(viommu, ep->group);
+	vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
 	vhost_iommu_host_destroy(viommu, domain->ioas);
 	domain->ioas = 0;
 	vhost_iommu_tables_init(&none);
@@ -231,20 +240,29 @@ bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
 {
 	u64 limit = READ_ONCE(viommu->max_mappings);
 
+	if (domain->maps.count >= viommu->max_domain_mappings)
+		return false;
 	/* Without devices there is nothing to be divided by */
 	if (!viommu->nr_devices)
 		return viommu->mappings < limit;
 	return domain->maps.count < vhost_iommu_share(viommu, domain, limit);
 }
 
+static u64 vhost_iommu_tables_limit(const struct vhost_iommu *viommu,
+				    const struct vhost_iommu_domain *domain)
+{
+	return min(vhost_iommu_share(viommu, domain, viommu->max_table_pages),
+		   viommu->max_domain_table_pages);
+}
+
 static bool vhost_iommu_tables_fit(const struct vhost_iommu *viommu,
 				   const struct vhost_iommu_domain *domain,
 				   u64 pages)
 {
-	u64 share = vhost_iommu_share(viommu, domain, viommu->max_table_pages);
+	u64 limit = vhost_iommu_tables_limit(viommu, domain);
 	u64 used = vhost_iommu_tables_pages(&domain->tables);
 
-	return used <= share && pages <= share - used;
+	return used <= limit && pages <= limit - used;
 }
 
 /*
@@ -344,8 +362,7 @@ int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
 	if (rc)
 		return rc;
 	pages = vhost_iommu_tables_pages(&domain->build.tables);
-	if (pages > vhost_iommu_share(viommu, domain,
-				      viommu->max_table_pages)) {
+	if (pages > vhost_iommu_tables_limit(viommu, domain)) {
 		vhost_iommu_build_drop(viommu, domain, true);
 		return -ENOSPC;
 	}

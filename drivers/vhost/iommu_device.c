@@ -42,10 +42,10 @@ static bool vhost_iommu_device_is_busy(struct vhost_iommu_host *host, int rc,
 }
 
 /**
- * vhost_iommu_device_attach - Attach a device and its group to a page table
+ * vhost_iommu_device_try - Attach a device and its group, if the IOMMU can do it
  * @viommu: The device
  * @device: VFIO device
- * @pt_id: ID of an HWPT, or of an IOAS that iommufd makes one for
+ * @pt_id: ID of an HWPT
  * @wait: Wait here while the device is reset, for up to 100 ms. If not, the caller
  *        tries again.
  *
@@ -55,8 +55,8 @@ static bool vhost_iommu_device_is_busy(struct vhost_iommu_host *host, int rc,
  * ever: nothing was changed; or the errno of VFIO_DEVICE_ATTACH_IOMMUFD_PT. After
  * an error but -EAGAIN the device may be attached to the old page table or to none.
  */
-int vhost_iommu_device_attach(struct vhost_iommu *viommu, struct file *device,
-			      u32 pt_id, bool wait)
+int vhost_iommu_device_try(struct vhost_iommu *viommu, struct file *device,
+			   u32 pt_id, bool wait)
 {
 	struct vhost_iommu_host *host = &viommu->host;
 	unsigned int ms;
@@ -78,15 +78,86 @@ int vhost_iommu_device_attach(struct vhost_iommu *viommu, struct file *device,
 		fsleep(USEC_PER_MSEC);
 	}
 	WRITE_ONCE(host->busy_until, 0);
-	if (rc)
-		host->errors++;
 	return rc;
+}
+
+/**
+ * vhost_iommu_device_attach - Attach a device and its group to a page table
+ * @viommu: The device
+ * @device: VFIO device
+ * @pt_id: ID of an HWPT
+ * @wait: See vhost_iommu_device_try()
+ *
+ * Return: As vhost_iommu_device_try(), but nobody expects it to fail.
+ */
+int vhost_iommu_device_attach(struct vhost_iommu *viommu, struct file *device,
+			      u32 pt_id, bool wait)
+{
+	int rc = vhost_iommu_device_try(viommu, device, pt_id, wait);
+
+	if (rc && rc != -EAGAIN)
+		viommu->host.errors++;
+	return rc;
+}
+
+/**
+ * vhost_iommu_device_table_alloc - Make an HWPT of tables of the guest
+ * @viommu: The device
+ * @nest: vIOMMU
+ * @dev_id: A device behind it
+ * @table: The tables
+ * @hwpt: ID of the HWPT
+ *
+ * Return: 0 or the errno of IOMMU_HWPT_ALLOC.
+ */
+int vhost_iommu_device_table_alloc(struct vhost_iommu *viommu,
+				   const struct vhost_iommu_nest *nest,
+				   u32 dev_id,
+				   const struct vhost_iommu_table *table,
+				   u32 *hwpt)
+{
+	struct vhost_iommu_table full = *table;
+
+	if (nest->format->host_table)
+		nest->format->host_table(&nest->hw, &full);
+	return vhost_iommu_host_hwpt_alloc(viommu, dev_id, nest->id, 0,
+					   nest->format, &full, hwpt);
+}
+
+/**
+ * vhost_iommu_device_check_flags - Tell whether HWPTs for a device can be so
+ * @viommu: The device
+ * @dev_id: A device
+ * @flags: IOMMU_HWPT_ALLOC_*
+ *
+ * There is no other way to find out than to make one.
+ *
+ * Return: 0, -EOPNOTSUPP, or another errno of VHOST_IOMMU_ADD_ENDPOINT.
+ */
+int vhost_iommu_device_check_flags(struct vhost_iommu *viommu, u32 dev_id,
+				   u32 flags)
+{
+	u32 ioas, hwpt;
+	int rc;
+
+	if (!flags)
+		return 0;
+	rc = vhost_iommu_host_ioas_alloc(viommu, &ioas);
+	if (rc)
+		return vhost_iommu_host_errno(viommu, rc);
+	rc = vhost_iommu_host_hwpt_alloc(viommu, dev_id, ioas, flags, NULL,
+					 NULL, &hwpt);
+	if (!rc)
+		vhost_iommu_host_destroy(viommu, hwpt);
+	vhost_iommu_host_destroy(viommu, ioas);
+	return rc == -EOPNOTSUPP || rc == -EINVAL ?
+	       -EOPNOTSUPP : vhost_iommu_host_errno(viommu, rc);
 }
 
 /**
  * vhost_iommu_device_settle - Have iommufd find the only HWPT of an IOAS at once
  * @viommu: The device
- * @dev_id: A device that is attached to the IOAS
+ * @dev_id: A device that is attached to an HWPT of the IOAS
  * @ioas: The IOAS, best without mappings
  *
  * iommufd looks through an xarray of HWPTs for each area that is mapped or
@@ -99,14 +170,14 @@ void vhost_iommu_device_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas)
 {
 	u32 hwpt;
 
-	if (!vhost_iommu_host_hwpt_alloc(viommu, dev_id, ioas, NULL, NULL,
+	if (!vhost_iommu_host_hwpt_alloc(viommu, dev_id, ioas, 0, NULL, NULL,
 					 &hwpt))
 		vhost_iommu_host_destroy(viommu, hwpt);
 }
 
 /* The HWPT that blocks a group. The empty IOAS lives as long as there is one */
 static int vhost_iommu_device_block(struct vhost_iommu *viommu, u32 dev_id,
-				    u32 *hwpt)
+				    u32 flags, u32 *hwpt)
 {
 	struct vhost_iommu_host *host = &viommu->host;
 	int rc = 0;
@@ -116,7 +187,7 @@ static int vhost_iommu_device_block(struct vhost_iommu *viommu, u32 dev_id,
 	if (rc)
 		return rc;
 	rc = vhost_iommu_host_hwpt_alloc(viommu, dev_id, host->blocked_ioas,
-					 NULL, NULL, hwpt);
+					 flags, NULL, NULL, hwpt);
 	if (!rc)
 		host->blocked_users++;
 	else if (!host->blocked_users)
@@ -143,6 +214,7 @@ void vhost_iommu_device_unblock(struct vhost_iommu *viommu,
  * @viommu: The device
  * @device: VFIO device, in any state of attachment
  * @dev_id: Its ID in the iommufd
+ * @flags: What its HWPTs are made with, IOMMU_HWPT_ALLOC_*
  * @nest: Its vIOMMU, or NULL
  * @hwpt: ID of the HWPT that blocks the group from now on
  *
@@ -154,17 +226,18 @@ void vhost_iommu_device_unblock(struct vhost_iommu *viommu,
  * device is detached.
  */
 int vhost_iommu_device_attach_first(struct vhost_iommu *viommu,
-				    struct file *device, u32 dev_id,
+				    struct file *device, u32 dev_id, u32 flags,
 				    struct vhost_iommu_nest *nest, u32 *hwpt)
 {
 	u32 id;
 	int rc;
 
 	if (nest)
-		rc = vhost_iommu_host_table_alloc(viommu, nest, dev_id,
-						  &nest->format->blocked, &id);
+		rc = vhost_iommu_device_table_alloc(viommu, nest, dev_id,
+						    &nest->format->blocked,
+						    &id);
 	else
-		rc = vhost_iommu_device_block(viommu, dev_id, &id);
+		rc = vhost_iommu_device_block(viommu, dev_id, flags, &id);
 	/* There is no such vIOMMU, or it is one of another physical IOMMU */
 	if (nest && (rc == -ENOENT || rc == -EINVAL || rc == -EOPNOTSUPP))
 		return -EINVAL;

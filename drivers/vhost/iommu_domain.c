@@ -101,6 +101,7 @@ vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id,
 	vhost_iommu_tables_init(&domain->tables);
 	domain->resv = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&domain->endpoints);
+	INIT_LIST_HEAD(&domain->hwpts);
 
 	rc = xa_insert(&viommu->domains, id, domain, GFP_KERNEL_ACCOUNT);
 	if (rc) {
@@ -115,8 +116,8 @@ vhost_iommu_domain_get(struct vhost_iommu *viommu, u32 id,
  * vhost_iommu_domain_release - Free a domain that has no endpoint any more
  * @viommu: The device
  * @domain: The domain; still there afterwards if it has an endpoint
- * @host: The owner's address space can be used. If not, the IOAS is left to
- *        the iommufd.
+ * @host: The owner's address space can be used, and no group uses an HWPT of the
+ *        domain. If not, the IOAS and its HWPTs are left to the iommufd.
  */
 void vhost_iommu_domain_release(struct vhost_iommu *viommu,
 				struct vhost_iommu_domain *domain, bool host)
@@ -130,6 +131,10 @@ void vhost_iommu_domain_release(struct vhost_iommu *viommu,
 	xa_erase(&viommu->domains, domain->id);
 	viommu->nr_domains--;
 	vhost_iommu_build_drop(viommu, domain, host);
+	if (host)
+		vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
+	else
+		vhost_iommu_hwpts_forget(&domain->hwpts);
 	if (host && domain->ioas)
 		vhost_iommu_host_destroy(viommu, domain->ioas);
 
@@ -337,6 +342,9 @@ static int vhost_iommu_part_go_on(struct vhost_iommu *viommu,
 	if (rc)
 		return rc;
 	part->active = false;
+	/* It made room for something else, and begins anew */
+	if (part->error == -ECANCELED)
+		return -EAGAIN;
 	return vhost_iommu_errno_to_status(part->error);
 }
 
@@ -674,6 +682,7 @@ static int vhost_iommu_remove_some(struct vhost_iommu *viommu,
 {
 	struct vhost_iommu_map *map;
 	unsigned int nr = 0;
+	u64 end;
 	int rc;
 
 	rc = vhost_iommu_tidy(viommu, domain, NULL, VHOST_IOMMU_WORKER);
@@ -690,14 +699,13 @@ static int vhost_iommu_remove_some(struct vhost_iommu *viommu,
 		    map->phys > r->last ||
 		    vhost_iommu_map_phys_last(map) < r->start)
 			continue;
-		/* A mapping is counted once, in however many pieces it goes */
-		if (map->last != r->counted) {
-			r->counted = map->last;
-			r->count++;
-		}
 		r->at = map->start;
+		end = map->start - map->phys +
+		      min(vhost_iommu_map_phys_last(map), r->last);
 		rc = vhost_iommu_cut(viommu, domain, map, r->start, r->last);
 		r->rc = r->rc ?: rc;
+		/* Counted once, in however many pieces it goes: with the last */
+		r->count += !vhost_iommu_map_first(&domain->maps, end, end);
 		return -EAGAIN;
 	}
 	return 0;
@@ -726,12 +734,10 @@ int vhost_iommu_remove_ram(struct vhost_iommu *viommu,
 	if (domain->id != r->current_id) {
 		r->current_id = domain->id;
 		r->at = 0;
-		r->counted = 0;
 	}
 	if (!vhost_iommu_remove_some(viommu, domain, r)) {
 		r->domain++;
 		r->at = 0;
-		r->counted = 0;
 	}
 	return -EAGAIN;
 }

@@ -3,7 +3,6 @@
  * vhost-iommu: endpoints
  */
 #include <linux/file.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -59,41 +58,128 @@ int vhost_iommu_set_bypass(struct vhost_iommu *viommu, bool bypass)
 	return rc;
 }
 
+static void vhost_iommu_reset_begin(struct vhost_iommu *viommu)
+{
+	if (viommu->reset.active)
+		return;
+	memset(&viommu->reset, 0, sizeof(viommu->reset));
+	WRITE_ONCE(viommu->reset.active, true);
+}
+
+/* First, no endpoint is in a domain any more. Returns 0 or -EAGAIN. */
+static int vhost_iommu_reset_unlink(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_resetting *reset = &viommu->reset;
+	struct vhost_iommu_endpoint *ep;
+	unsigned int nr = 0;
+
+	for (;;) {
+		ep = xa_find(&viommu->endpoints, &reset->linked, U32_MAX,
+			     XA_PRESENT);
+		if (!ep)
+			return 0;
+		if (nr++ == VHOST_IOMMU_PIECE_MAPS)
+			return -EAGAIN;
+		if (ep->domain)
+			vhost_iommu_domain_unlink(ep);
+		reset->linked++;
+	}
+}
+
+/* An HWPT takes as long to go as it has mappings. Returns 0 or -EAGAIN. */
+static int vhost_iommu_reset_drain(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_resetting *reset = &viommu->reset;
+	struct vhost_iommu_domain *domain;
+	unsigned int nr = 0;
+	int rc;
+
+	for (;;) {
+		domain = xa_find(&viommu->domains, &reset->domain, U32_MAX,
+				 XA_PRESENT);
+		if (!domain)
+			return 0;
+		if (nr++ == VHOST_IOMMU_PIECE_MAPS)
+			return -EAGAIN;
+		rc = vhost_iommu_domain_drain(viommu, domain);
+		if (rc)
+			return rc;
+		reset->domain++;
+	}
+}
+
+/*
+ * Once for each group: at its first member. Devices move one group at a time.
+ * Returns 0 or -EAGAIN.
+ */
+static int vhost_iommu_reset_groups(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_resetting *reset = &viommu->reset;
+	struct vhost_iommu_endpoint *ep;
+	unsigned int nr = 0;
+	int rc;
+
+	for (;;) {
+		ep = xa_find(&viommu->endpoints, &reset->endpoint, U32_MAX,
+			     XA_PRESENT);
+		if (!ep)
+			return 0;
+		if (nr++ == VHOST_IOMMU_PIECE_MAPS)
+			return -EAGAIN;
+		reset->endpoint++;
+		if (!vhost_iommu_group_leader(ep))
+			continue;
+		rc = vhost_iommu_group_idle(viommu, ep->group);
+		reset->failed += !!rc;
+		vhost_iommu_trace_endpoint(viommu, ep, rc);
+		if (vhost_iommu_group_device(ep->group))
+			return -EAGAIN;
+	}
+}
+
+static int vhost_iommu_reset_domains(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_domain *domain;
+	unsigned int nr = 0;
+	unsigned long id;
+
+	xa_for_each(&viommu->domains, id, domain) {
+		if (nr++ == VHOST_IOMMU_PIECE_MAPS)
+			return -EAGAIN;
+		vhost_iommu_domain_release(viommu, domain, true);
+	}
+	return 0;
+}
+
 /**
  * vhost_iommu_endpoints_reset - Take all endpoints out of all domains
- * @viommu: The device
+ * @viommu: The device, which is not running
  *
- * VIRTIO 1.3, section 5.13.5: after a device reset no endpoint is attached.
+ * VIRTIO 1.3, section 5.13.5: after a device reset no endpoint is attached. How far
+ * it is says &vhost_iommu.reset.
  *
- * Return: 0, or -EIO if an endpoint is broken or could not be put into bypass,
- * or the IOMMU's TLBs could not be cleared.
+ * Return: 0; -EAGAIN if there is more to do; or -EIO if an endpoint is broken or
+ * could not be put into bypass, or the IOMMU's TLBs could not be cleared.
  */
 int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu)
 {
-	struct vhost_iommu_domain *domain;
-	struct vhost_iommu_endpoint *ep;
-	unsigned long id;
-	int rc = 0;
+	struct vhost_iommu_resetting *reset = &viommu->reset;
+	int rc;
 
 	lockdep_assert_held(&viommu->lock);
 
-	xa_for_each(&viommu->endpoints, id, ep)
-		if (ep->domain)
-			vhost_iommu_domain_unlink(ep);
-	xa_for_each(&viommu->endpoints, id, ep) {
-		if (!vhost_iommu_group_leader(ep))
-			continue;
-		if (vhost_iommu_group_idle(viommu, ep->group))
-			rc = -EIO;
-		vhost_iommu_trace_endpoint(viommu, ep, rc);
-		cond_resched();
-	}
-	xa_for_each(&viommu->domains, id, domain)
-		vhost_iommu_domain_release(viommu, domain, true);
+	vhost_iommu_reset_begin(viommu);
+	rc = vhost_iommu_reset_unlink(viommu) ?:
+	     vhost_iommu_reset_drain(viommu) ?:
+	     vhost_iommu_reset_groups(viommu) ?:
+	     vhost_iommu_reset_domains(viommu);
+	if (rc)
+		return rc;
+	WRITE_ONCE(reset->active, false);
 	/* Every device is where it is known to be */
-	if (!rc)
+	if (!reset->failed)
 		viommu->host.lost = false;
-	return vhost_iommu_nests_flush(viommu) ? -EIO : rc;
+	return vhost_iommu_nests_flush(viommu) || reset->failed ? -EIO : 0;
 }
 
 static struct vhost_iommu_group *
@@ -168,6 +254,7 @@ vhost_iommu_endpoint_alloc(const struct vhost_iommu_add_endpoint *args)
 	ep->flags = args->flags;
 	ep->dev_id = args->dev_id;
 	ep->ram_hwpt = args->ram_hwpt_id;
+	ep->hwpt_flags = args->hwpt_flags;
 	ep->virt_id = args->virt_id;
 	ep->probe = no_free_ptr(probe);
 	ep->probe_len = args->probe_len;
@@ -182,6 +269,19 @@ static void vhost_iommu_endpoint_free(struct vhost_iommu_endpoint *ep)
 	kfree(ep);
 }
 
+static int vhost_iommu_join_errno(int rc)
+{
+	switch (rc) {
+	case -EAGAIN:
+	case -ENOMEM:
+	case -EFAULT:
+	case -EPERM:
+		return rc;
+	default:
+		return -EIO;
+	}
+}
+
 /* Attach a device, the first of its group or a further one, where it belongs */
 static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 				   struct vhost_iommu_group *group,
@@ -194,44 +294,58 @@ static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 
 	if (vhost_iommu_group_revive(viommu, group, true))
 		return -EIO;
+	/* Goes in pieces: nothing was changed before */
+	if (domain && domain->kind == VHOST_IOMMU_PAGING && !group->hwpt) {
+		rc = vhost_iommu_domain_set_device(viommu, domain);
+		if (rc)
+			return vhost_iommu_join_errno(rc);
+	}
 	if (!group->blocked_hwpt) {
 		rc = vhost_iommu_device_attach_first(viommu, ep->file,
-						     ep->dev_id, ep->nest,
+						     ep->dev_id, ep->hwpt_flags,
+						     ep->nest,
 						     &group->blocked_hwpt);
 		if (rc)
 			return rc;
 		pt_id = group->blocked_hwpt;
 	}
-	if (domain && domain->kind == VHOST_IOMMU_PAGING) {
-		rc = vhost_iommu_domain_set_device(viommu, domain);
+	if (domain && domain->kind == VHOST_IOMMU_PAGING && !group->hwpt) {
+		rc = vhost_iommu_group_enter_ioas(viommu, group, ep,
+						  &domain->hwpts, domain->ioas,
+						  true);
 		if (rc)
 			goto out_detach;
-		pt_id = domain->ioas;
-	} else if (domain && domain->kind == VHOST_IOMMU_TABLE) {
-		pt_id = group->table_hwpt;
-	} else if (domain ||
-		   (!group->attached && viommu->bypass && ram)) {
-		pt_id = ram;
+		return 0;
 	}
+	if (group->hwpt)
+		pt_id = group->hwpt->id;
+	else if (domain && domain->kind == VHOST_IOMMU_TABLE)
+		pt_id = group->table_hwpt;
+	else if (domain || (!group->attached && viommu->bypass && ram))
+		pt_id = ram;
 	rc = vhost_iommu_device_attach(viommu, ep->file, pt_id, true);
 	if (!rc) {
-		group->bypass = !group->attached && viommu->bypass && ram;
+		vhost_iommu_group_set(viommu, group, domain,
+				      !group->attached && viommu->bypass &&
+				      ram);
 		return 0;
 	}
 out_detach:
 	vhost_iommu_host_detach(viommu, ep->file);
+	if (domain)
+		vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
 	if (!vhost_iommu_group_device(group)) {
 		vhost_iommu_device_unblock(viommu, ep->nest, group->blocked_hwpt);
 		group->blocked_hwpt = 0;
 	}
-	return rc == -EAGAIN || rc == -ENOMEM || rc == -EFAULT || rc == -EPERM ? rc : -EIO;
+	return vhost_iommu_join_errno(rc);
 }
 
 /* Find the vIOMMU of a device whose endpoint can have tables of the guest */
 static int vhost_iommu_device_nest(struct vhost_iommu *viommu,
-				   struct vhost_iommu_endpoint *ep, u32 id)
+				   struct vhost_iommu_endpoint *ep, u32 handle)
 {
-	struct vhost_iommu_nest *nest = vhost_iommu_nest_find(viommu, id);
+	struct vhost_iommu_nest *nest = vhost_iommu_nest_find(viommu, handle);
 	struct vhost_iommu_hw hw;
 	int rc;
 
@@ -281,20 +395,26 @@ static int vhost_iommu_device_add(struct vhost_iommu *viommu,
 		if (rc)
 			return rc;
 	}
+	rc = vhost_iommu_device_check_flags(viommu, ep->dev_id, ep->hwpt_flags);
+	if (rc)
+		return rc;
 	if (args->flags & VHOST_IOMMU_EP_TABLE) {
-		rc = vhost_iommu_device_nest(viommu, ep, args->viommu_id);
+		rc = vhost_iommu_device_nest(viommu, ep, args->viommu);
 		if (rc)
 			return rc;
 	}
-	if (vhost_iommu_group_device(group) && group->nest != ep->nest)
+	if (vhost_iommu_group_device(group) &&
+	    (group->nest != ep->nest || group->hwpt_flags != ep->hwpt_flags))
 		rc = -EINVAL;
 	else
 		rc = vhost_iommu_device_join(viommu, group, ep);
-	if (rc)
+	if (rc) {
 		vhost_iommu_device_unnest(ep);
-	else
-		group->nest = ep->nest;
-	return rc;
+		return rc;
+	}
+	group->nest = ep->nest;
+	group->hwpt_flags = ep->hwpt_flags;
+	return 0;
 }
 
 static void vhost_iommu_device_leave(struct vhost_iommu *viommu,
@@ -308,7 +428,7 @@ static void vhost_iommu_device_leave(struct vhost_iommu *viommu,
 	viommu->nr_devices--;
 	if (vhost_iommu_group_device(group))
 		return;
-	vhost_iommu_group_drop_table(viommu, group);
+	vhost_iommu_group_drop_hwpt(viommu, group);
 	vhost_iommu_device_unblock(viommu, nest, group->blocked_hwpt);
 	group->blocked_hwpt = 0;
 	group->nest = NULL;
@@ -336,7 +456,9 @@ static int vhost_iommu_endpoint_enter(struct vhost_iommu *viommu,
 		if (args->flags & VHOST_IOMMU_EP_DEVICE)
 			rc = vhost_iommu_device_add(viommu, group, ep, args);
 		else if (!vhost_iommu_group_device(group))
-			group->bypass = !group->attached && viommu->bypass;
+			vhost_iommu_group_set(viommu, group, group->hw,
+					      !group->attached &&
+					      viommu->bypass);
 		if (rc)
 			xa_erase(&viommu->endpoints, ep->id);
 	}
@@ -361,7 +483,8 @@ static int vhost_iommu_endpoint_enter(struct vhost_iommu *viommu,
  *
  * Context: ioctl of the owner. Takes &vhost_iommu.lock: what it reads of the
  * owner's memory is read without.
- * Return: 0 or the errno of VHOST_IOMMU_ADD_ENDPOINT.
+ * Return: 0; -EAGAIN if a domain with mappings gets its first device, and there is
+ * more to do; or the errno of VHOST_IOMMU_ADD_ENDPOINT.
  */
 int vhost_iommu_endpoint_add(struct vhost_iommu *viommu,
 			     const struct vhost_iommu_add_endpoint *args)
@@ -372,17 +495,11 @@ int vhost_iommu_endpoint_add(struct vhost_iommu *viommu,
 	ep = vhost_iommu_endpoint_alloc(args);
 	if (IS_ERR(ep))
 		return PTR_ERR(ep);
-	do {
-		/* A domain with mappings gets its first device piece by piece */
-		rc = mutex_lock_killable(&viommu->lock);
-		if (!rc) {
-			rc = vhost_iommu_endpoint_enter(viommu, ep, args);
-			mutex_unlock(&viommu->lock);
-		}
-		cond_resched();
-	} while (rc == -EAGAIN && !fatal_signal_pending(current));
-	if (rc == -EAGAIN)
-		rc = -EINTR;
+	rc = mutex_lock_killable(&viommu->lock);
+	if (!rc) {
+		rc = vhost_iommu_endpoint_enter(viommu, ep, args);
+		mutex_unlock(&viommu->lock);
+	}
 	if (rc)
 		vhost_iommu_endpoint_free(ep);
 	return rc;
@@ -407,6 +524,7 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id)
 		return -ENOENT;
 	group = ep->group;
 	domain = ep->domain;
+	xa_erase(&viommu->endpoints, id);
 	if (domain)
 		vhost_iommu_domain_unlink(ep);
 	list_del(&ep->group_node);
@@ -420,7 +538,6 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id)
 		vhost_iommu_domain_release(viommu, domain, true);
 	vhost_iommu_nests_flush(viommu);
 
-	xa_erase(&viommu->endpoints, id);
 	WRITE_ONCE(viommu->nr_endpoints, viommu->nr_endpoints - 1);
 	trace_vhost_iommu_endpoint(viommu, id, VHOST_IOMMU_STATE_BLOCKED, 0, 0);
 	vhost_iommu_group_put(viommu, group);

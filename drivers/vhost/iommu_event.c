@@ -168,10 +168,10 @@ void vhost_iommu_events_kick(struct vhost_iommu *viommu)
 	struct vhost_virtqueue *vq = &viommu->eq.vq;
 	struct vhost_iommu_source *source;
 
-	guard(mutex)(&viommu->lock);
-
-	list_for_each_entry(source, &viommu->sources, node)
-		vhost_vq_work_queue(vq, &source->work);
+	scoped_cond_guard(mutex_kill, return, &viommu->lock) {
+		list_for_each_entry(source, &viommu->sources, node)
+			vhost_vq_work_queue(vq, &source->work);
+	}
 }
 
 /**

@@ -20,17 +20,17 @@ static const struct vhost_iommu_format * const vhost_iommu_formats[] = {
 };
 
 /**
- * vhost_iommu_format_find - Find the format of a vIOMMU
- * @viommu_type: IOMMU_VIOMMU_TYPE_*
+ * vhost_iommu_format_find - Find a format
+ * @id: VIRTIO_IOMMU_FORMAT_*
  *
  * Return: The format, or NULL.
  */
-const struct vhost_iommu_format *vhost_iommu_format_find(u32 viommu_type)
+const struct vhost_iommu_format *vhost_iommu_format_find(u32 id)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(vhost_iommu_formats); i++)
-		if (vhost_iommu_formats[i]->viommu_type == viommu_type)
+		if (vhost_iommu_formats[i]->id == id)
 			return vhost_iommu_formats[i];
 	return NULL;
 }

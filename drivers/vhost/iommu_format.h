@@ -124,7 +124,7 @@ struct vhost_iommu_event {
 /**
  * struct vhost_iommu_format - A format of guest tables
  * @id: VIRTIO_IOMMU_FORMAT_*
- * @viommu_type: IOMMU_VIOMMU_TYPE_*
+ * @viommu_type: IOMMU_VIOMMU_TYPE_*, or 0 if the iommufd has no vIOMMU for it
  * @hw_type: IOMMU_HW_INFO_TYPE_*
  * @data_type: IOMMU_HWPT_DATA_*
  * @data_len: Bytes of &vhost_iommu_table.data that are used
@@ -144,7 +144,8 @@ struct vhost_iommu_event {
  *          set; the device has PASIDs of pasid_bits bits, or none
  * @event: Decode an event record
  *
- * Functions that are NULL have nothing to do. @context, @tlb_commands and
+ * Functions that are NULL have nothing to do; @table, @check and, with @tlb,
+ * @tlb_commands are always there. @context, @tlb_commands and
  * @device append at most VHOST_IOMMU_INV_CMDS commands.
  */
 struct vhost_iommu_format {
@@ -179,7 +180,7 @@ struct vhost_iommu_format {
 extern const struct vhost_iommu_format vhost_iommu_format_arm;
 extern const struct vhost_iommu_format vhost_iommu_format_selftest;
 
-const struct vhost_iommu_format *vhost_iommu_format_find(u32 viommu_type);
+const struct vhost_iommu_format *vhost_iommu_format_find(u32 id);
 u64 vhost_iommu_format_mask(void);
 
 /**

@@ -92,32 +92,20 @@ bool vhost_iommu_group_can_bypass(const struct vhost_iommu_group *group)
 }
 
 /**
- * vhost_iommu_endpoint_state - Tell where an endpoint's DMA goes
- * @ep: The endpoint
- * @domain: The domain, if the state has one. An endpoint in no domain follows
- *          the other members of its group.
- *
- * Return: One of enum vhost_iommu_endpoint_state.
+ * vhost_iommu_group_set - Note where the devices of a group are from now on
+ * @viommu: The device
+ * @group: The group
+ * @hw: The domain, or NULL
+ * @bypass: They are in bypass, outside any domain
  */
-u32 vhost_iommu_endpoint_state(const struct vhost_iommu_endpoint *ep,
-			       const struct vhost_iommu_domain **domain)
+void vhost_iommu_group_set(struct vhost_iommu *viommu,
+			   struct vhost_iommu_group *group,
+			   struct vhost_iommu_domain *hw, bool bypass)
 {
-	const struct vhost_iommu_group *group = ep->group;
+	lockdep_assert_held(&viommu->lock);
 
-	*domain = group->hw;
-	if (group->broken)
-		return VHOST_IOMMU_STATE_BROKEN;
-	if (!*domain)
-		return group->bypass ? VHOST_IOMMU_STATE_BYPASS :
-				       VHOST_IOMMU_STATE_BLOCKED;
-	switch ((*domain)->kind) {
-	case VHOST_IOMMU_BYPASS:
-		return VHOST_IOMMU_STATE_BYPASS_DOMAIN;
-	case VHOST_IOMMU_TABLE:
-		return VHOST_IOMMU_STATE_TABLE;
-	default:
-		return VHOST_IOMMU_STATE_PAGING;
-	}
+	group->hw = hw;
+	group->bypass = bypass;
 }
 
 /**
@@ -141,31 +129,87 @@ void vhost_iommu_trace_endpoint(const struct vhost_iommu *viommu,
 }
 
 /**
- * vhost_iommu_group_drop_table - Destroy the HWPT of the guest's tables, if any
+ * vhost_iommu_group_hwpt - Tell what the devices of a group are attached to
+ * @group: The group
+ *
+ * Return: ID of the HWPT in the iommufd; 0 if no member is a device, or if they are
+ * detached.
+ */
+u32 vhost_iommu_group_hwpt(const struct vhost_iommu_group *group)
+{
+	if (group->broken)
+		return 0;
+	if (group->table_hwpt)
+		return group->table_hwpt;
+	if (group->hwpt)
+		return group->hwpt->id;
+	if (group->bypass || group->hw)
+		return vhost_iommu_group_ram(group);
+	return group->blocked_hwpt;
+}
+
+/**
+ * vhost_iommu_group_drop_hwpt - Let go of the HWPT of a domain, if there is one
  * @viommu: The device
  * @group: The group, whose devices are attached to something else
  */
-void vhost_iommu_group_drop_table(struct vhost_iommu *viommu,
-				  struct vhost_iommu_group *group)
+void vhost_iommu_group_drop_hwpt(struct vhost_iommu *viommu,
+				 struct vhost_iommu_group *group)
 {
 	if (group->table_hwpt)
 		vhost_iommu_host_destroy(viommu, group->table_hwpt);
 	group->table_hwpt = 0;
 	group->table_ats = false;
+	if (group->hwpt)
+		vhost_iommu_hwpt_put(viommu, group->hwpt);
+	group->hwpt = NULL;
+}
+
+/**
+ * vhost_iommu_group_enter_ioas - Attach the devices of a group to an IOAS
+ * @viommu: The device
+ * @group: The group
+ * @ep: A device of it
+ * @hwpts: HWPTs of the domain
+ * @ioas: The IOAS
+ * @wait: See vhost_iommu_device_try()
+ *
+ * Return: 0; -EIO if the group is broken; or the errno of
+ * vhost_iommu_hwpt_attach().
+ */
+int vhost_iommu_group_enter_ioas(struct vhost_iommu *viommu,
+				 struct vhost_iommu_group *group,
+				 const struct vhost_iommu_endpoint *ep,
+				 struct list_head *hwpts, u32 ioas, bool wait)
+{
+	struct vhost_iommu_hwpt *hwpt;
+	int rc;
+
+	if (group->broken)
+		return -EIO;
+	if (group->hwpt && group->hwpt->ioas == ioas)
+		return 0;
+	rc = vhost_iommu_hwpt_attach(viommu, hwpts, ioas, ep, wait, &hwpt);
+	if (rc)
+		return rc;
+	vhost_iommu_group_drop_hwpt(viommu, group);
+	group->hwpt = hwpt;
+	return 0;
 }
 
 /**
  * vhost_iommu_group_move - Attach the devices of a group to a page table
  * @viommu: The device
  * @group: The group
- * @pt_id: ID of an HWPT or IOAS
+ * @hwpt: ID of an HWPT
+ * @wait: See vhost_iommu_device_try()
  *
  * Return: 0, also if no member is a device; -EIO if the group is broken; or the
  * errno of vhost_iommu_device_attach(). After an error it is not known what the
  * devices are attached to.
  */
 int vhost_iommu_group_move(struct vhost_iommu *viommu,
-			   struct vhost_iommu_group *group, u32 pt_id)
+			   struct vhost_iommu_group *group, u32 hwpt, bool wait)
 {
 	struct vhost_iommu_endpoint *ep = vhost_iommu_group_device(group);
 
@@ -173,7 +217,7 @@ int vhost_iommu_group_move(struct vhost_iommu *viommu,
 		return 0;
 	if (group->broken)
 		return -EIO;
-	return vhost_iommu_device_attach(viommu, ep->file, pt_id, true);
+	return vhost_iommu_device_attach(viommu, ep->file, hwpt, wait);
 }
 
 /**
@@ -208,15 +252,14 @@ void vhost_iommu_group_condemn(struct vhost_iommu *viommu,
 	if (group->broken || !vhost_iommu_group_device(group))
 		return;
 	vhost_iommu_group_set_broken(viommu, group, true);
-	group->bypass = false;
-	group->hw = NULL;
+	vhost_iommu_group_set(viommu, group, NULL, false);
 	list_for_each_entry(ep, &group->endpoints, group_node) {
 		if (!ep->file)
 			continue;
 		vhost_iommu_host_detach(viommu, ep->file);
 		vhost_iommu_trace_endpoint(viommu, ep, -EIO);
 	}
-	vhost_iommu_group_drop_table(viommu, group);
+	vhost_iommu_group_drop_hwpt(viommu, group);
 }
 
 /**
@@ -227,12 +270,11 @@ void vhost_iommu_group_condemn(struct vhost_iommu *viommu,
 void vhost_iommu_group_block(struct vhost_iommu *viommu,
 			     struct vhost_iommu_group *group)
 {
-	group->bypass = false;
-	group->hw = NULL;
-	if (vhost_iommu_group_move(viommu, group, group->blocked_hwpt))
+	vhost_iommu_group_set(viommu, group, NULL, false);
+	if (vhost_iommu_group_move(viommu, group, group->blocked_hwpt, true))
 		vhost_iommu_group_condemn(viommu, group);
 	else
-		vhost_iommu_group_drop_table(viommu, group);
+		vhost_iommu_group_drop_hwpt(viommu, group);
 }
 
 /**
@@ -282,11 +324,10 @@ int vhost_iommu_group_idle(struct vhost_iommu *viommu,
 		return -EIO;
 	if (viommu->bypass && vhost_iommu_group_can_bypass(group)) {
 		rc = vhost_iommu_group_move(viommu, group,
-					    vhost_iommu_group_ram(group));
+					    vhost_iommu_group_ram(group), true);
 		if (!rc) {
-			vhost_iommu_group_drop_table(viommu, group);
-			group->hw = NULL;
-			group->bypass = true;
+			vhost_iommu_group_drop_hwpt(viommu, group);
+			vhost_iommu_group_set(viommu, group, NULL, true);
 			return 0;
 		}
 	}

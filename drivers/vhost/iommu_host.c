@@ -436,6 +436,7 @@ int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
  * @viommu: The device
  * @dev_id: A device that can be attached to it
  * @pt_id: ID of an IOAS or, for tables of the guest, of a vIOMMU
+ * @flags: IOMMU_HWPT_ALLOC_*
  * @format: Format of @table, or NULL
  * @table: Tables of the guest, or NULL
  * @hwpt: ID of the HWPT
@@ -443,13 +444,14 @@ int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
  * Return: 0 or the errno of IOMMU_HWPT_ALLOC.
  */
 int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
-				u32 pt_id,
+				u32 pt_id, u32 flags,
 				const struct vhost_iommu_format *format,
 				const struct vhost_iommu_table *table,
 				u32 *hwpt)
 {
 	struct iommu_hwpt_alloc cmd = {
 		.size = sizeof(cmd),
+		.flags = flags,
 		.dev_id = dev_id,
 		.pt_id = pt_id,
 	};
@@ -471,27 +473,13 @@ int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
 }
 
 /**
- * vhost_iommu_host_table_alloc - Make an HWPT of tables of the guest
- * @viommu: The device
- * @nest: vIOMMU
- * @dev_id: A device behind it
- * @table: The tables
- * @hwpt: ID of the HWPT
+ * vhost_iommu_host_hwpt_flags - Tell what HWPTs can be made with
  *
- * Return: 0 or the errno of IOMMU_HWPT_ALLOC.
+ * Return: A mask of IOMMU_HWPT_ALLOC_*.
  */
-int vhost_iommu_host_table_alloc(struct vhost_iommu *viommu,
-				 const struct vhost_iommu_nest *nest,
-				 u32 dev_id,
-				 const struct vhost_iommu_table *table,
-				 u32 *hwpt)
+u32 vhost_iommu_host_hwpt_flags(void)
 {
-	struct vhost_iommu_table full = *table;
-
-	if (nest->format->host_table)
-		nest->format->host_table(&nest->hw, &full);
-	return vhost_iommu_host_hwpt_alloc(viommu, dev_id, nest->id,
-					   nest->format, &full, hwpt);
+	return IOMMU_HWPT_ALLOC_DIRTY_TRACKING | IOMMU_HWPT_ALLOC_PASID;
 }
 
 /**

@@ -26,6 +26,9 @@ static const int vhost_iommu_bits[] = {
 
 #define VHOST_IOMMU_FEATURES	VHOST_FEATURES_U64(vhost_iommu_bits, 0)
 
+/* Those that no specification has; a VMM that does not know them is spared them */
+#define VHOST_IOMMU_PROPOSALS	BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE)
+
 static unsigned int max_domains = SZ_64K;
 module_param(max_domains, uint, 0444);
 MODULE_PARM_DESC(max_domains, "Most domains that a device can be allowed");
@@ -43,24 +46,30 @@ MODULE_PARM_DESC(max_table_pages,
 #define VHOST_IOMMU_DEFAULT_MAPPINGS	((ulong)SZ_1M)
 #define VHOST_IOMMU_DEFAULT_TABLE_PAGES	((ulong)SZ_256K)
 
+static u64 vhost_iommu_calls(void);
+
 static int vhost_iommu_ioctl_get_info(struct vhost_iommu *viommu, void *arg)
 {
 	struct vhost_iommu_info *info = arg;
 
+	info->out_calls = vhost_iommu_calls();
 	info->out_capabilities = VHOST_IOMMU_CAP_MAP_UNMAP |
 				 VHOST_IOMMU_CAP_ATTACH_TABLE;
-	info->out_virtio_features = VHOST_IOMMU_FEATURES;
-	info->out_scratch_size = VHOST_IOMMU_SCRATCH_SIZE;
-	info->out_max_probe_size = VHOST_IOMMU_MAX_PROBE_SIZE;
-	info->out_max_domains = max_domains;
-	info->out_max_endpoints = VHOST_IOMMU_MAX_ENDPOINTS;
+	info->out_features = VHOST_IOMMU_FEATURES;
+	info->out_proposals = VHOST_IOMMU_PROPOSALS;
+	info->out_table_formats = vhost_iommu_format_mask();
 	info->out_max_mappings = max_mappings;
 	info->out_max_table_pages = max_table_pages;
-	info->out_max_doorbells = VHOST_IOMMU_MAX_DOORBELLS;
-	info->__reserved = 0;
-	info->out_table_formats = vhost_iommu_format_mask();
+	info->out_max_domains = max_domains;
+	info->out_max_endpoints = VHOST_IOMMU_MAX_ENDPOINTS;
 	info->out_max_viommus = VHOST_IOMMU_MAX_VIOMMUS;
-	info->__reserved2 = 0;
+	info->out_max_eventqs = VHOST_IOMMU_MAX_EVENTQS;
+	info->out_max_doorbells = VHOST_IOMMU_MAX_DOORBELLS;
+	info->out_max_queues = VHOST_IOMMU_MAX_QUEUES;
+	info->out_scratch_size = VHOST_IOMMU_SCRATCH_SIZE;
+	info->out_max_probe_size = VHOST_IOMMU_MAX_PROBE_SIZE;
+	info->out_hwpt_flags = vhost_iommu_host_hwpt_flags();
+	info->__reserved = 0;
 	return 0;
 }
 
@@ -69,17 +78,21 @@ static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
 	struct vhost_iommu_set_config *config = arg;
 	struct vhost_iommu_rules *rules = &viommu->rules;
 
-	if (memchr_inv(config->__reserved, 0, sizeof(config->__reserved)))
+	if (memchr_inv(config->__reserved, 0, sizeof(config->__reserved)) ||
+	    config->proposals & ~VHOST_IOMMU_PROPOSALS)
 		return -EOPNOTSUPP;
 	if (!config->page_size_mask || config->page_size_mask & (SZ_4K - 1) ||
 	    config->input_end < config->input_start ||
 	    config->domain_end < config->domain_start ||
 	    config->probe_size > VHOST_IOMMU_MAX_PROBE_SIZE ||
-	    config->bypass > 1)
+	    !config->num_queues ||
+	    config->num_queues > VHOST_IOMMU_MAX_QUEUES || config->bypass > 1)
 		return -EINVAL;
 
 	if (vhost_iommu_running(viommu) || viommu->nr_endpoints)
 		return -EBUSY;
+	if (rules->features & VHOST_IOMMU_PROPOSALS & ~config->proposals)
+		return -EINVAL;
 	rules->page_size_mask = config->page_size_mask;
 	rules->input_start = config->input_start;
 	rules->input_end = config->input_end;
@@ -87,6 +100,9 @@ static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
 	rules->domain_end = config->domain_end;
 	rules->probe_size = config->probe_size;
 	viommu->bypass = config->bypass;
+	WRITE_ONCE(viommu->proposals, config->proposals);
+	WRITE_ONCE(viommu->worker_only,
+		   config->flags & VHOST_IOMMU_CONFIG_WORKER_ONLY);
 	viommu->configured = true;
 	return 0;
 }
@@ -104,11 +120,25 @@ static int vhost_iommu_ioctl_set_iommufd(struct vhost_iommu *viommu, void *arg)
 	return vhost_iommu_host_set(viommu, args);
 }
 
+/*
+ * Between two pieces of a call: -EAGAIN to go on, or -EINTR; that only if the caller
+ * is killed, if the call is to come to its end
+ */
+static int vhost_iommu_between(bool to_the_end)
+{
+	if (to_the_end ? fatal_signal_pending(current) :
+			 signal_pending(current))
+		return -EINTR;
+	cond_resched();
+	return -EAGAIN;
+}
+
 static int vhost_iommu_ioctl_add_endpoint(struct vhost_iommu *viommu, void *arg)
 {
 	struct vhost_iommu_add_endpoint *args = arg;
+	int rc;
 
-	if (args->__reserved)
+	if (args->hwpt_flags & ~vhost_iommu_host_hwpt_flags())
 		return -EOPNOTSUPP;
 	if (args->probe_len > VHOST_IOMMU_MAX_PROBE_SIZE ||
 	    args->virt_id > U32_MAX)
@@ -117,15 +147,25 @@ static int vhost_iommu_ioctl_add_endpoint(struct vhost_iommu *viommu, void *arg)
 		return -EINVAL;
 	if (!(args->flags & VHOST_IOMMU_EP_DEVICE) &&
 	    (args->device_fd != -1 || args->dev_id || args->ram_hwpt_id ||
-	     args->flags & VHOST_IOMMU_EP_TABLE))
+	     args->hwpt_flags || args->flags & VHOST_IOMMU_EP_TABLE))
 		return -EINVAL;
 	if (!(args->flags & VHOST_IOMMU_EP_TABLE) &&
-	    (args->viommu_id || args->virt_id))
+	    (args->viommu || args->virt_id))
 		return -EINVAL;
 	if (!viommu->configured)
 		return -ENXIO;
 
-	return vhost_iommu_endpoint_add(viommu, args);
+	rc = vhost_iommu_endpoint_add(viommu, args);
+	if (rc != -EAGAIN)
+		return rc;
+	/* What is built for a domain with mappings is in vain if they change */
+	guard(vhost_iommu_wanted)(viommu);
+	do {
+		rc = vhost_iommu_between(true);
+		if (rc == -EAGAIN)
+			rc = vhost_iommu_endpoint_add(viommu, args);
+	} while (rc == -EAGAIN);
+	return rc;
 }
 
 static int vhost_iommu_ioctl_remove_endpoint(struct vhost_iommu *viommu,
@@ -184,7 +224,10 @@ static int vhost_iommu_ioctl_remove_ram(struct vhost_iommu *viommu, void *arg)
 	struct vhost_iommu_removal removal = {
 		.start = args->start,
 		.last = args->last,
-		.current_id = U64_MAX,
+		.count = args->next_mappings,
+		.domain = args->next_domain,
+		.current_id = args->next_domain,
+		.at = args->next_iova,
 	};
 	u64 granule;
 	int rc;
@@ -193,17 +236,24 @@ static int vhost_iommu_ioctl_remove_ram(struct vhost_iommu *viommu, void *arg)
 		return -ENXIO;
 	granule = viommu->rules.page_size_mask & -viommu->rules.page_size_mask;
 	if (args->last < args->start ||
-	    (args->start | (args->last + 1)) & (granule - 1))
+	    (args->start | (args->last + 1)) & (granule - 1) ||
+	    args->next_domain > VHOST_IOMMU_NO_DOMAIN)
 		return -EINVAL;
 
 	do {
 		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
 			rc = vhost_iommu_remove_ram(viommu, &removal);
-		if (rc == -EAGAIN && signal_pending(current))
-			return -EINTR;
-		cond_resched();
+		/* An error is told by the call that has met it */
+		if (rc == -EAGAIN)
+			rc = vhost_iommu_between(removal.rc);
 	} while (rc == -EAGAIN);
-	args->out_mappings = removal.count;
+	args->next_domain = rc ? removal.domain : 0;
+	args->next_iova = rc ? removal.at : 0;
+	args->next_mappings = removal.count;
+	if (rc)
+		return rc;
+	if (removal.rc && removal.rc != -ENOMEM)
+		return -EIO;
 	return removal.rc;
 }
 
@@ -242,14 +292,25 @@ static void vhost_iommu_forget_replies(struct vhost_iommu *viommu)
 
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 {
+	struct vhost_iommu_reset *args = arg;
 	unsigned int i;
 	int rc;
 
 	if (vhost_iommu_running(viommu))
 		return -EBUSY;
 
-	scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
-		rc = vhost_iommu_endpoints_reset(viommu);
+	do {
+		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock) {
+			rc = vhost_iommu_endpoints_reset(viommu);
+			/* To be told, not to be relied upon */
+			args->next_endpoint = viommu->reset.endpoint;
+			args->next_failed = viommu->reset.failed;
+		}
+		if (rc == -EAGAIN)
+			rc = vhost_iommu_between(false);
+	} while (rc == -EAGAIN);
+	if (rc == -EINTR)
+		return rc;
 	/* Afterwards nothing is attached any more that could cause new ones */
 	vhost_iommu_events_drop(viommu);
 	/* Where they were may be memory of the next driver */
@@ -271,7 +332,22 @@ static int vhost_iommu_ioctl_remove_viommu(struct vhost_iommu *viommu,
 
 	if (args->__reserved)
 		return -EOPNOTSUPP;
-	return vhost_iommu_nest_remove(viommu, args->viommu_id);
+	return vhost_iommu_nest_remove(viommu, args->viommu);
+}
+
+static int vhost_iommu_ioctl_add_eventq(struct vhost_iommu *viommu, void *arg)
+{
+	return vhost_iommu_eventq_add(viommu, arg);
+}
+
+static int vhost_iommu_ioctl_remove_eventq(struct vhost_iommu *viommu,
+					   void *arg)
+{
+	struct vhost_iommu_remove_eventq *args = arg;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	return vhost_iommu_eventq_remove(viommu, args->eventq);
 }
 
 static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
@@ -282,7 +358,9 @@ static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
 		return -EOPNOTSUPP;
 	if (args->max_domains > max_domains ||
 	    args->max_mappings > max_mappings ||
-	    args->max_table_pages > max_table_pages)
+	    args->max_table_pages > max_table_pages ||
+	    args->max_domain_mappings > max_mappings ||
+	    args->max_domain_table_pages > max_table_pages)
 		return -EINVAL;
 
 	if (args->max_domains)
@@ -291,6 +369,10 @@ static int vhost_iommu_ioctl_set_limits(struct vhost_iommu *viommu, void *arg)
 		viommu->max_mappings = args->max_mappings;
 	if (args->max_table_pages)
 		viommu->max_table_pages = args->max_table_pages;
+	if (args->max_domain_mappings)
+		viommu->max_domain_mappings = args->max_domain_mappings;
+	if (args->max_domain_table_pages)
+		viommu->max_domain_table_pages = args->max_domain_table_pages;
 	return 0;
 }
 
@@ -310,25 +392,37 @@ static int vhost_iommu_ioctl_set_bypass(struct vhost_iommu *viommu, void *arg)
 
 static int vhost_iommu_ioctl_get_stats(struct vhost_iommu *viommu, void *arg)
 {
-	vhost_iommu_stats_get(viommu, arg);
-	return 0;
+	return vhost_iommu_stats_get(viommu, arg);
 }
 
-static int vhost_iommu_ioctl_get_endpoint(struct vhost_iommu *viommu, void *arg)
+static int vhost_iommu_ioctl_get_refusal(struct vhost_iommu *viommu, void *arg)
 {
-	struct vhost_iommu_get_endpoint *args = arg;
+	return vhost_iommu_refusal_get(viommu, arg);
+}
+
+/* There is no attachment with a PASID yet: each endpoint has the one without */
+static int vhost_iommu_ioctl_get_attachment(struct vhost_iommu *viommu,
+					    void *arg)
+{
+	struct vhost_iommu_get_attachment *args = arg;
 	const struct vhost_iommu_domain *domain;
 	struct vhost_iommu_endpoint *ep;
 	unsigned long id = args->endpoint;
 
 	ep = xa_find(&viommu->endpoints, &id, U32_MAX, XA_PRESENT);
+	if (ep && ep->id == args->endpoint && args->pasid)
+		ep = xa_find_after(&viommu->endpoints, &id, U32_MAX,
+				   XA_PRESENT);
 	if (!ep)
 		return -ENOENT;
 	args->out_endpoint = ep->id;
+	args->out_pasid = 0;
 	args->out_flags = ep->flags;
 	args->out_state = vhost_iommu_endpoint_state(ep, &domain);
 	args->out_domain = domain ? domain->id : 0;
 	args->out_group_id = ep->group->id;
+	args->out_viommu = ep->nest ? ep->nest->handle : 0;
+	args->out_hwpt_id = ep->file ? vhost_iommu_group_hwpt(ep->group) : 0;
 	args->out_mappings = domain ? domain->maps.count : 0;
 	return 0;
 }
@@ -336,25 +430,31 @@ static int vhost_iommu_ioctl_get_endpoint(struct vhost_iommu *viommu, void *arg)
 union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_info info;
 	struct vhost_iommu_set_config set_config;
+	struct vhost_iommu_set_limits set_limits;
 	struct vhost_iommu_set_iommufd set_iommufd;
+	struct vhost_iommu_add_viommu add_viommu;
+	struct vhost_iommu_remove_viommu remove_viommu;
+	struct vhost_iommu_add_eventq add_eventq;
+	struct vhost_iommu_remove_eventq remove_eventq;
 	struct vhost_iommu_add_endpoint add_endpoint;
 	struct vhost_iommu_remove_endpoint remove_endpoint;
 	struct vhost_iommu_set_doorbell set_doorbell;
 	struct vhost_iommu_remove_ram remove_ram;
+	struct vhost_iommu_set_bypass set_bypass;
 	struct vhost_iommu_set_running set_running;
 	struct vhost_iommu_reset reset;
-	struct vhost_iommu_set_limits set_limits;
-	struct vhost_iommu_set_bypass set_bypass;
-	struct vhost_iommu_stats stats;
-	struct vhost_iommu_get_endpoint get_endpoint;
-	struct vhost_iommu_add_viommu add_viommu;
-	struct vhost_iommu_remove_viommu remove_viommu;
+	struct vhost_iommu_get_stats get_stats;
+	struct vhost_iommu_get_refusal get_refusal;
+	struct vhost_iommu_get_attachment get_attachment;
 };
 
 /*
  * Every structure begins like this. min_size stays the size of the first
  * version when members are added. Calls of the owner are made under the device's
- * mutex; those with lock under &vhost_iommu.lock, too.
+ * mutex; those with lock under &vhost_iommu.lock, too. The argument is written back
+ * after success if it has members to write, and after -EINTR, -EIO and -ENOMEM if it
+ * says how far the call came. Those that are settled do not come in the middle of a
+ * reset.
  */
 struct vhost_iommu_ioctl_head {
 	u32 size;
@@ -369,64 +469,77 @@ struct vhost_iommu_ioctl_op {
 	bool owner;
 	bool lock;
 	bool out;
+	bool pieces;
+	bool settled;
 };
 
-#define VHOST_IOMMU_OP(_cmd, _fn, _struct, _last, ...)			\
-	[_IOC_NR(_cmd) - _IOC_NR(VHOST_IOMMU_GET_INFO)] = {		\
-		.fn = _fn,						\
-		.size = sizeof(struct _struct) +			\
-			BUILD_BUG_ON_ZERO(sizeof(struct _struct) >	\
+#define VHOST_IOMMU_OP(_call, _fn, _struct, _last, ...)			\
+	[_IOC_NR(VHOST_IOMMU_##_call)] = {				\
+		.fn = vhost_iommu_ioctl_##_fn,				\
+		.size = sizeof(struct vhost_iommu_##_struct) +		\
+			BUILD_BUG_ON_ZERO(				\
+				sizeof(struct vhost_iommu_##_struct) >	\
 				sizeof(union vhost_iommu_ioctl_arg)),	\
-		.min_size = offsetofend(struct _struct, _last),		\
+		.min_size = offsetofend(struct vhost_iommu_##_struct,	\
+					_last),				\
 		__VA_ARGS__						\
 	}
 
 static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
-	VHOST_IOMMU_OP(VHOST_IOMMU_GET_INFO, vhost_iommu_ioctl_get_info,
-		       vhost_iommu_info, __reserved, .out = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_SET_CONFIG, vhost_iommu_ioctl_set_config,
-		       vhost_iommu_set_config, __reserved,
+	VHOST_IOMMU_OP(GET_INFO, get_info, info, __reserved, .out = true),
+	VHOST_IOMMU_OP(SET_CONFIG, set_config, set_config, __reserved,
+		       .owner = true, .lock = true,
+		       .flags = VHOST_IOMMU_CONFIG_WORKER_ONLY),
+	VHOST_IOMMU_OP(SET_LIMITS, set_limits, set_limits,
+		       max_domain_table_pages, .owner = true, .lock = true),
+	VHOST_IOMMU_OP(SET_IOMMUFD, set_iommufd, set_iommufd, __reserved,
 		       .owner = true, .lock = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_SET_IOMMUFD, vhost_iommu_ioctl_set_iommufd,
-		       vhost_iommu_set_iommufd, __reserved,
+	VHOST_IOMMU_OP(ADD_VIOMMU, add_viommu, add_viommu, viommu_id,
+		       .owner = true, .lock = true,
+		       .flags = VHOST_IOMMU_VIOMMU_ID),
+	VHOST_IOMMU_OP(REMOVE_VIOMMU, remove_viommu, remove_viommu, __reserved,
 		       .owner = true, .lock = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_ENDPOINT, vhost_iommu_ioctl_add_endpoint,
-		       vhost_iommu_add_endpoint, probe_addr, .owner = true,
+	VHOST_IOMMU_OP(ADD_EVENTQ, add_eventq, add_eventq, fd,
+		       .owner = true, .lock = true),
+	VHOST_IOMMU_OP(REMOVE_EVENTQ, remove_eventq, remove_eventq, __reserved,
+		       .owner = true),
+	VHOST_IOMMU_OP(ADD_ENDPOINT, add_endpoint, add_endpoint, virt_id,
+		       .owner = true, .settled = true,
 		       .flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP |
 				VHOST_IOMMU_EP_TABLE),
-	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_ENDPOINT,
-		       vhost_iommu_ioctl_remove_endpoint,
-		       vhost_iommu_remove_endpoint, __reserved,
-		       .owner = true, .lock = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_SET_DOORBELL, vhost_iommu_ioctl_set_doorbell,
-		       vhost_iommu_set_doorbell, last,
+	VHOST_IOMMU_OP(REMOVE_ENDPOINT, remove_endpoint, remove_endpoint,
+		       __reserved, .owner = true, .lock = true,
+		       .settled = true),
+	VHOST_IOMMU_OP(SET_DOORBELL, set_doorbell, set_doorbell, last,
 		       .owner = true, .lock = true,
 		       .flags = VHOST_IOMMU_DOORBELL_REMOVE),
-	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_RAM, vhost_iommu_ioctl_remove_ram,
-		       vhost_iommu_remove_ram, out_mappings, .owner = true,
+	VHOST_IOMMU_OP(REMOVE_RAM, remove_ram, remove_ram, next_mappings,
+		       .owner = true, .out = true, .pieces = true,
+		       .settled = true),
+	VHOST_IOMMU_OP(SET_BYPASS, set_bypass, set_bypass, __reserved,
+		       .owner = true, .lock = true, .settled = true),
+	VHOST_IOMMU_OP(SET_RUNNING, set_running, set_running, __reserved,
+		       .owner = true),
+	VHOST_IOMMU_OP(RESET, reset, reset, next_failed, .owner = true,
+		       .out = true, .pieces = true),
+	VHOST_IOMMU_OP(GET_STATS, get_stats, get_stats, out_nr, .out = true),
+	VHOST_IOMMU_OP(GET_REFUSAL, get_refusal, get_refusal, out_status,
 		       .out = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_SET_RUNNING, vhost_iommu_ioctl_set_running,
-		       vhost_iommu_set_running, __reserved, .owner = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_RESET, vhost_iommu_ioctl_reset,
-		       vhost_iommu_reset, flags, .owner = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_SET_LIMITS, vhost_iommu_ioctl_set_limits,
-		       vhost_iommu_set_limits, max_table_pages,
-		       .owner = true, .lock = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_SET_BYPASS, vhost_iommu_ioctl_set_bypass,
-		       vhost_iommu_set_bypass, __reserved,
-		       .owner = true, .lock = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_GET_STATS, vhost_iommu_ioctl_get_stats,
-		       vhost_iommu_stats, __reserved, .out = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_GET_ENDPOINT, vhost_iommu_ioctl_get_endpoint,
-		       vhost_iommu_get_endpoint, out_mappings,
-		       .lock = true, .out = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_ADD_VIOMMU, vhost_iommu_ioctl_add_viommu,
-		       vhost_iommu_add_viommu, event_fd,
-		       .owner = true, .lock = true),
-	VHOST_IOMMU_OP(VHOST_IOMMU_REMOVE_VIOMMU,
-		       vhost_iommu_ioctl_remove_viommu,
-		       vhost_iommu_remove_viommu, __reserved, .owner = true),
+	VHOST_IOMMU_OP(GET_ATTACHMENT, get_attachment, get_attachment,
+		       out_mappings, .lock = true, .out = true),
 };
+
+static u64 vhost_iommu_calls(void)
+{
+	u64 calls = 0;
+	unsigned int i;
+
+	static_assert(ARRAY_SIZE(vhost_iommu_ioctl_ops) <= 64);
+	for (i = 0; i < ARRAY_SIZE(vhost_iommu_ioctl_ops); i++)
+		if (vhost_iommu_ioctl_ops[i].fn)
+			calls |= BIT_ULL(i);
+	return calls;
+}
 
 static long vhost_iommu_own_call(struct vhost_iommu *viommu,
 				 const struct vhost_iommu_ioctl_op *op,
@@ -444,7 +557,8 @@ static long vhost_iommu_own_call(struct vhost_iommu *viommu,
 	}
 	/* The caller may have changed it since */
 	head->size = size;
-	if (!rc && op->out &&
+	if (((!rc && op->out) ||
+	     (op->pieces && (rc == -EINTR || rc == -EIO || rc == -ENOMEM))) &&
 	    copy_to_user(argp, arg, min_t(size_t, size, op->size)))
 		rc = -EFAULT;
 	return rc;
@@ -462,7 +576,7 @@ static long vhost_iommu_own_call(struct vhost_iommu *viommu,
 long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
 			   void __user *argp)
 {
-	unsigned int nr = _IOC_NR(cmd) - _IOC_NR(VHOST_IOMMU_GET_INFO);
+	unsigned int nr = _IOC_NR(cmd);
 	const struct vhost_iommu_ioctl_op *op;
 	union vhost_iommu_ioctl_arg arg;
 	struct vhost_iommu_ioctl_head *head = (void *)&arg;
@@ -470,10 +584,12 @@ long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
 	int rc;
 
 	if (nr >= ARRAY_SIZE(vhost_iommu_ioctl_ops) ||
-	    cmd != _IO(VHOST_IOMMU_TYPE, _IOC_NR(cmd)))
+	    cmd != _IO(VHOST_IOMMU_TYPE, nr))
 		return -ENOIOCTLCMD;
 	nr = array_index_nospec(nr, ARRAY_SIZE(vhost_iommu_ioctl_ops));
 	op = &vhost_iommu_ioctl_ops[nr];
+	if (!op->fn)
+		return -ENOIOCTLCMD;
 	if (get_user(size, (u32 __user *)argp))
 		return -EFAULT;
 	if (size < op->min_size)
@@ -494,18 +610,27 @@ long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
 	rc = vhost_dev_check_owner(&viommu->dev);
 	if (rc)
 		return rc;
+	if (op->settled && viommu->reset.active)
+		return -EBUSY;
 	return vhost_iommu_own_call(viommu, op, &arg, size, argp);
+}
+
+static u64 vhost_iommu_offered(const struct vhost_iommu *viommu)
+{
+	return (VHOST_IOMMU_FEATURES & ~VHOST_IOMMU_PROPOSALS) |
+	       READ_ONCE(viommu->proposals);
 }
 
 /**
  * vhost_iommu_get_features - VHOST_GET_FEATURES
+ * @viommu: The device
  * @argp: Its argument
  *
  * Return: 0 or -EFAULT.
  */
-long vhost_iommu_get_features(void __user *argp)
+long vhost_iommu_get_features(struct vhost_iommu *viommu, void __user *argp)
 {
-	u64 features = VHOST_IOMMU_FEATURES;
+	u64 features = vhost_iommu_offered(viommu);
 
 	return copy_to_user(argp, &features, sizeof(features)) ? -EFAULT : 0;
 }
@@ -536,6 +661,9 @@ long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp)
 	rc = vhost_dev_check_owner(&viommu->dev);
 	if (rc)
 		return rc;
+	/* What is offered changes under the mutex */
+	if (features & ~vhost_iommu_offered(viommu))
+		return -EOPNOTSUPP;
 	if (vhost_iommu_running(viommu))
 		return -EBUSY;
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
@@ -561,4 +689,6 @@ void vhost_iommu_limits_init(struct vhost_iommu *viommu)
 	viommu->max_mappings = min(max_mappings, VHOST_IOMMU_DEFAULT_MAPPINGS);
 	viommu->max_table_pages = min(max_table_pages,
 				      VHOST_IOMMU_DEFAULT_TABLE_PAGES);
+	viommu->max_domain_mappings = U64_MAX;
+	viommu->max_domain_table_pages = U64_MAX;
 }

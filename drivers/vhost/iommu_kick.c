@@ -95,7 +95,8 @@ static bool vhost_iommu_kick_in_place(struct vhost_iommu_rq *rq)
 {
 	struct vhost_iommu *viommu = rq->viommu;
 
-	if (READ_ONCE(rq->polls) || !in_task() ||
+	if (READ_ONCE(rq->polls) || READ_ONCE(viommu->worker_only) ||
+	    !in_task() ||
 	    current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING) ||
 	    vhost_dev_check_owner(&viommu->dev))
 		return false;

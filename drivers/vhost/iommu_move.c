@@ -33,32 +33,56 @@ vhost_iommu_group_domain(const struct vhost_iommu_group *group,
 	return domain;
 }
 
-/* Find or make what the devices of a group are attached to in a domain */
+/* The HWPT of a table is this group's own */
+static int vhost_iommu_attach_table_hwpt(struct vhost_iommu *viommu,
+					 struct vhost_iommu_group *group,
+					 const struct vhost_iommu_table *table,
+					 u32 hwpt, bool wait)
+{
+	int rc = vhost_iommu_group_move(viommu, group, hwpt, wait);
+
+	if (rc)
+		return rc;
+	vhost_iommu_group_drop_hwpt(viommu, group);
+	group->table_hwpt = hwpt;
+	group->table_ats = table->ats;
+	return 0;
+}
+
+static int vhost_iommu_attach_ram(struct vhost_iommu *viommu,
+				  struct vhost_iommu_group *group, bool wait)
+{
+	int rc = vhost_iommu_group_move(viommu, group,
+					vhost_iommu_group_ram(group), wait);
+
+	if (!rc)
+		vhost_iommu_group_drop_hwpt(viommu, group);
+	return rc;
+}
+
+/* Make what has to be there before anything is changed */
 static int vhost_iommu_attach_prepare(struct vhost_iommu *viommu,
 				      struct vhost_iommu_group *group,
 				      struct vhost_iommu_domain *domain,
 				      const struct vhost_iommu_target *target,
-				      u32 *pt_id)
+				      u32 *table_hwpt)
 {
 	struct vhost_iommu_endpoint *device = vhost_iommu_group_device(group);
-	int rc;
 
 	switch (target->kind) {
 	case VHOST_IOMMU_PAGING:
-		rc = vhost_iommu_domain_set_device(viommu, domain);
-		*pt_id = domain->ioas;
-		return rc;
-	case VHOST_IOMMU_BYPASS:
-		*pt_id = vhost_iommu_group_ram(group);
-		return 0;
+		return vhost_iommu_domain_set_device(viommu, domain);
+	case VHOST_IOMMU_TABLE:
+		return vhost_iommu_device_table_alloc(viommu, group->nest,
+						      device->dev_id,
+						      target->table,
+						      table_hwpt);
 	default:
-		return vhost_iommu_host_table_alloc(viommu, group->nest,
-						    device->dev_id,
-						    target->table, pt_id);
+		return 0;
 	}
 }
 
-/* Members of a table domain differ in nothing */
+/* Members of a group that are in a table domain differ in nothing */
 static bool vhost_iommu_group_wants_ats(const struct vhost_iommu_group *group)
 {
 	struct vhost_iommu_endpoint *ep;
@@ -89,35 +113,40 @@ int vhost_iommu_group_attach(struct vhost_iommu *viommu,
 			     const struct vhost_iommu_target *target, bool wait)
 {
 	struct vhost_iommu_endpoint *device = vhost_iommu_group_device(group);
-	bool table = target->kind == VHOST_IOMMU_TABLE;
-	u32 pt_id;
+	u32 table_hwpt = 0;
 	int rc;
 
 	if (!device) {
-		group->bypass = false;
-		group->hw = domain;
+		vhost_iommu_group_set(viommu, group, domain, false);
 		return 0;
 	}
-	rc = vhost_iommu_attach_prepare(viommu, group, domain, target, &pt_id);
+	rc = vhost_iommu_attach_prepare(viommu, group, domain, target,
+					&table_hwpt);
 	if (rc)
 		return rc;
-	rc = group->broken ? -EIO :
-	     vhost_iommu_device_attach(viommu, device->file, pt_id, wait);
+	if (target->kind == VHOST_IOMMU_PAGING)
+		rc = vhost_iommu_group_enter_ioas(viommu, group, device,
+						  &domain->hwpts, domain->ioas,
+						  wait);
+	else if (target->kind == VHOST_IOMMU_TABLE)
+		rc = vhost_iommu_attach_table_hwpt(viommu, group, target->table,
+						   table_hwpt, wait);
+	else
+		rc = vhost_iommu_attach_ram(viommu, group, wait);
 	if (rc) {
 		if (rc != -EAGAIN)
 			vhost_iommu_group_block(viommu, group);
 		/* It may have been attached all the same, until now */
-		if (table)
-			vhost_iommu_host_destroy(viommu, pt_id);
+		if (table_hwpt)
+			vhost_iommu_host_destroy(viommu, table_hwpt);
+		if (rc != -EAGAIN)
+			vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
 		return rc;
 	}
-	vhost_iommu_group_drop_table(viommu, group);
-	group->table_hwpt = table ? pt_id : 0;
-	group->table_ats = table && target->table->ats;
-	group->bypass = false;
-	group->hw = domain;
+	vhost_iommu_group_set(viommu, group, domain, false);
+	vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
 	if (target->kind == VHOST_IOMMU_PAGING && !domain->maps.count)
-		vhost_iommu_device_settle(viommu, device->dev_id, pt_id);
+		vhost_iommu_device_settle(viommu, device->dev_id, domain->ioas);
 	return 0;
 }
 

@@ -113,6 +113,9 @@ int vhost_iommu_start(struct vhost_iommu *viommu)
 		return -ENXIO;
 	if (READ_ONCE(viommu->host.lost))
 		return -EIO;
+	/* Domains without endpoints may still have mappings */
+	if (READ_ONCE(viommu->reset.active))
+		return -EBUSY;
 
 	/* A guest that does not want events leaves their queue alone */
 	if (events->desc) {

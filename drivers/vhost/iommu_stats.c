@@ -5,58 +5,191 @@
 #include <linux/compiler.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "iommu.h"
 
+static const char * const vhost_iommu_types[] = {
+	"unknown", "attach", "detach", "map", "unmap", "probe",
+	"attach-table", "invalidate",
+};
+
+static const char * const vhost_iommu_statuses[] = {
+	"ok", "ioerr", "unsupp", "deverr", "inval", "range", "noent", "fault",
+	"nomem",
+};
+
+static_assert(ARRAY_SIZE(vhost_iommu_types) <= VHOST_IOMMU_NR_TYPES);
+static_assert(ARRAY_SIZE(vhost_iommu_statuses) <= VHOST_IOMMU_NR_STATUS);
+
 /**
- * vhost_iommu_stats_get - Read all figures
- * @viommu: The device
- * @stats: What VHOST_IOMMU_GET_STATS returns; its head is left alone
- *
- * Context: Any that has the file open. Takes no lock that somebody could have who
- * waits for memory of the VMM: the figures are read one by one.
+ * struct vhost_iommu_stat_kind - A kind of figures
+ * @id: One of enum vhost_iommu_stat_id
+ * @name: Its name in fdinfo
+ * @index: Names of its indices, or NULL: then it is one figure
+ * @first: The first index
+ * @end: Above the last one
  */
-void vhost_iommu_stats_get(struct vhost_iommu *viommu,
-			   struct vhost_iommu_stats *stats)
+struct vhost_iommu_stat_kind {
+	u32 id;
+	const char *name;
+	const char * const *index;
+	unsigned int first;
+	unsigned int end;
+};
+
+#define VHOST_IOMMU_STAT(_id, _name)					\
+	{ VHOST_IOMMU_STAT_##_id, _name, NULL, 0, 1 }
+#define VHOST_IOMMU_STAT_ARRAY(_id, _name, _index, _first)		\
+	{ VHOST_IOMMU_STAT_##_id, _name, _index, _first, ARRAY_SIZE(_index) }
+
+/* In order of the ID. No MAP is refused with the status OK. */
+static const struct vhost_iommu_stat_kind vhost_iommu_stat_kinds[] = {
+	VHOST_IOMMU_STAT_ARRAY(REQUESTS, "requests", vhost_iommu_types, 0),
+	VHOST_IOMMU_STAT_ARRAY(REPLIES, "status", vhost_iommu_statuses, 0),
+	VHOST_IOMMU_STAT(NO_STATUS, "no-status"),
+	VHOST_IOMMU_STAT(BATCHES, "batches"),
+	VHOST_IOMMU_STAT(WAKEUPS, "wakeups"),
+	VHOST_IOMMU_STAT(POLL_HITS, "poll-hits"),
+	VHOST_IOMMU_STAT(IN_PLACE, "in-place"),
+	VHOST_IOMMU_STAT(RING_ERRORS, "ring-errors"),
+	VHOST_IOMMU_STAT_ARRAY(REFUSED_MAPS, "refused-maps",
+			       vhost_iommu_statuses, 1),
+	VHOST_IOMMU_STAT(DOMAINS, "domains"),
+	VHOST_IOMMU_STAT(ENDPOINTS, "endpoints"),
+	VHOST_IOMMU_STAT(BROKEN, "broken"),
+	VHOST_IOMMU_STAT(MAPPINGS, "mappings"),
+	VHOST_IOMMU_STAT(MAPPED_BYTES, "mapped-bytes"),
+	VHOST_IOMMU_STAT(TABLE_PAGES, "table-pages"),
+	VHOST_IOMMU_STAT(REBUILDS, "rebuilds"),
+	VHOST_IOMMU_STAT(HOST_ERRORS, "host-errors"),
+	VHOST_IOMMU_STAT(EVENTS, "events"),
+	VHOST_IOMMU_STAT(EVENTS_DROPPED, "events-dropped"),
+	VHOST_IOMMU_STAT(EVENTS_LOST, "events-lost"),
+	VHOST_IOMMU_STAT(INV_COMMANDS, "inv-commands"),
+	VHOST_IOMMU_STAT(INV_CALLS, "inv-calls"),
+};
+
+/*
+ * Takes no lock that somebody could have who waits for memory of the VMM: the
+ * figures are read one by one.
+ */
+static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
+				 unsigned int index)
 {
 	const struct vhost_iommu_rq_counters *count = &viommu->rq.count;
-	unsigned int i;
 
-	for (i = 0; i < VHOST_IOMMU_STATS_NR_TYPES; i++)
-		stats->out_requests[i] = READ_ONCE(count->requests[i]);
-	for (i = 0; i < VHOST_IOMMU_STATS_NR_STATUS; i++)
-		stats->out_status[i] = READ_ONCE(count->status[i]);
-	stats->out_no_status = READ_ONCE(count->no_status);
-	stats->out_batches = READ_ONCE(count->batches);
-	stats->out_wakeups = READ_ONCE(count->wakeups);
-	stats->out_poll_hits = READ_ONCE(count->poll_hits);
-	stats->out_ring_errors = atomic64_read(&viommu->ring_errors);
-	stats->out_mapped_bytes = READ_ONCE(viommu->mapped_bytes);
-	stats->out_mappings = READ_ONCE(viommu->mappings);
-	stats->out_table_pages = READ_ONCE(viommu->table_pages);
-	stats->out_rebuilds = READ_ONCE(viommu->rebuilds);
-	stats->out_host_errors = READ_ONCE(viommu->host.errors);
-	stats->out_domains = READ_ONCE(viommu->nr_domains);
-	stats->out_endpoints = READ_ONCE(viommu->nr_endpoints);
-	stats->out_broken = READ_ONCE(viommu->nr_broken);
-	stats->__reserved = 0;
-	stats->out_events = READ_ONCE(viommu->eq.faults);
-	stats->out_events_dropped = READ_ONCE(viommu->eq.dropped);
-	stats->out_events_lost = READ_ONCE(viommu->eq.lost);
-	stats->out_inv_commands = READ_ONCE(count->inv_commands);
-	stats->out_inv_calls = READ_ONCE(count->inv_calls);
-	stats->out_in_place = READ_ONCE(count->in_place);
+	switch ((enum vhost_iommu_stat_id)id) {
+	case VHOST_IOMMU_STAT_REQUESTS:
+		return READ_ONCE(count->requests[index]);
+	case VHOST_IOMMU_STAT_REPLIES:
+		return READ_ONCE(count->status[index]);
+	case VHOST_IOMMU_STAT_NO_STATUS:
+		return READ_ONCE(count->no_status);
+	case VHOST_IOMMU_STAT_BATCHES:
+		return READ_ONCE(count->batches);
+	case VHOST_IOMMU_STAT_WAKEUPS:
+		return READ_ONCE(count->wakeups);
+	case VHOST_IOMMU_STAT_POLL_HITS:
+		return READ_ONCE(count->poll_hits);
+	case VHOST_IOMMU_STAT_IN_PLACE:
+		return READ_ONCE(count->in_place);
+	case VHOST_IOMMU_STAT_RING_ERRORS:
+		return atomic64_read(&viommu->ring_errors);
+	case VHOST_IOMMU_STAT_REFUSED_MAPS:
+		return READ_ONCE(viommu->refused.nr[index]);
+	case VHOST_IOMMU_STAT_DOMAINS:
+		return READ_ONCE(viommu->nr_domains);
+	case VHOST_IOMMU_STAT_ENDPOINTS:
+		return READ_ONCE(viommu->nr_endpoints);
+	case VHOST_IOMMU_STAT_BROKEN:
+		return READ_ONCE(viommu->nr_broken);
+	case VHOST_IOMMU_STAT_MAPPINGS:
+		return READ_ONCE(viommu->mappings);
+	case VHOST_IOMMU_STAT_MAPPED_BYTES:
+		return READ_ONCE(viommu->mapped_bytes);
+	case VHOST_IOMMU_STAT_TABLE_PAGES:
+		return READ_ONCE(viommu->table_pages);
+	case VHOST_IOMMU_STAT_REBUILDS:
+		return READ_ONCE(viommu->rebuilds);
+	case VHOST_IOMMU_STAT_HOST_ERRORS:
+		return READ_ONCE(viommu->host.errors);
+	case VHOST_IOMMU_STAT_EVENTS:
+		return READ_ONCE(viommu->eq.faults);
+	case VHOST_IOMMU_STAT_EVENTS_DROPPED:
+		return READ_ONCE(viommu->eq.dropped);
+	case VHOST_IOMMU_STAT_EVENTS_LOST:
+		return READ_ONCE(viommu->eq.lost);
+	case VHOST_IOMMU_STAT_INV_COMMANDS:
+		return READ_ONCE(count->inv_commands);
+	case VHOST_IOMMU_STAT_INV_CALLS:
+		return READ_ONCE(count->inv_calls);
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_stats_get - Carry out VHOST_IOMMU_GET_STATS
+ * @viommu: The device
+ * @args: The call's argument
+ *
+ * Context: Any process that has the file open, without locks.
+ * Return: 0 or -EFAULT.
+ */
+int vhost_iommu_stats_get(struct vhost_iommu *viommu,
+			  struct vhost_iommu_get_stats *args)
+{
+	struct vhost_iommu_stat __user *to = u64_to_user_ptr(args->addr);
+	u32 i, index, nr = 0;
+
+	for (i = 0; i < ARRAY_SIZE(vhost_iommu_stat_kinds); i++) {
+		const struct vhost_iommu_stat_kind *kind =
+			&vhost_iommu_stat_kinds[i];
+
+		for (index = kind->first; index < kind->end; index++, nr++) {
+			struct vhost_iommu_stat stat = {
+				.id = kind->id,
+				.index = index,
+				.value = vhost_iommu_stat_read(viommu, kind->id,
+							       index),
+			};
+
+			if (nr < args->nr &&
+			    copy_to_user(&to[nr], &stat, sizeof(stat)))
+				return -EFAULT;
+		}
+	}
+	args->out_nr = nr;
+	return 0;
+}
+
+/**
+ * vhost_iommu_refusal_get - Carry out VHOST_IOMMU_GET_REFUSAL
+ * @viommu: The device
+ * @args: The call's argument
+ *
+ * Context: Any process that has the file open.
+ * Return: 0 or -ENOENT.
+ */
+int vhost_iommu_refusal_get(struct vhost_iommu *viommu,
+			    struct vhost_iommu_get_refusal *args)
+{
+	const struct vhost_iommu_refusals *refused = &viommu->refused;
+	unsigned int i;
 
 	guard(spinlock)(&viommu->refused.lock);
 
-	memcpy(stats->out_refused_maps, viommu->refused.nr,
-	       sizeof(stats->out_refused_maps));
-	stats->out_refused_domain = viommu->refused.domain;
-	stats->out_refused_status = viommu->refused.status;
-	stats->out_refused_start = viommu->refused.start;
-	stats->out_refused_last = viommu->refused.last;
-	stats->out_refused_phys = viommu->refused.phys;
+	args->out_count = 0;
+	for (i = 0; i < VHOST_IOMMU_NR_STATUS; i++)
+		args->out_count += refused->nr[i];
+	if (!args->out_count)
+		return -ENOENT;
+	args->out_start = refused->start;
+	args->out_last = refused->last;
+	args->out_phys = refused->phys;
+	args->out_domain = refused->domain;
+	args->out_status = refused->status;
+	return 0;
 }
 
 /**
@@ -64,58 +197,21 @@ void vhost_iommu_stats_get(struct vhost_iommu *viommu,
  * @viommu: The device
  * @m: Where to, for /proc/PID/fdinfo/FD
  *
- * Context: As vhost_iommu_stats_get().
+ * Context: Any process that may read the file.
  */
 void vhost_iommu_stats_show(struct vhost_iommu *viommu, struct seq_file *m)
 {
-	static const char * const types[] = {
-		"unknown", "attach", "detach", "map", "unmap", "probe",
-		"attach-table", "invalidate",
-	};
-	static const char * const statuses[] = {
-		"ok", "ioerr", "unsupp", "deverr", "inval", "range", "noent",
-		"fault", "nomem",
-	};
-	struct vhost_iommu_stats stats;
-	unsigned int i;
+	unsigned int i, index;
 
-	vhost_iommu_stats_get(viommu, &stats);
+	for (i = 0; i < ARRAY_SIZE(vhost_iommu_stat_kinds); i++) {
+		const struct vhost_iommu_stat_kind *kind =
+			&vhost_iommu_stat_kinds[i];
 
-	seq_printf(m, "vhost-iommu-domains:\t%u\n", stats.out_domains);
-	seq_printf(m, "vhost-iommu-endpoints:\t%u\n", stats.out_endpoints);
-	seq_printf(m, "vhost-iommu-broken:\t%u\n", stats.out_broken);
-	seq_printf(m, "vhost-iommu-mappings:\t%llu\n", stats.out_mappings);
-	seq_printf(m, "vhost-iommu-mapped-bytes:\t%llu\n",
-		   stats.out_mapped_bytes);
-	seq_printf(m, "vhost-iommu-table-pages:\t%llu\n",
-		   stats.out_table_pages);
-	seq_printf(m, "vhost-iommu-rebuilds:\t%llu\n", stats.out_rebuilds);
-	seq_printf(m, "vhost-iommu-host-errors:\t%llu\n",
-		   stats.out_host_errors);
-	seq_printf(m, "vhost-iommu-batches:\t%llu\n", stats.out_batches);
-	seq_printf(m, "vhost-iommu-wakeups:\t%llu\n", stats.out_wakeups);
-	seq_printf(m, "vhost-iommu-poll-hits:\t%llu\n", stats.out_poll_hits);
-	seq_printf(m, "vhost-iommu-in-place:\t%llu\n", stats.out_in_place);
-	seq_printf(m, "vhost-iommu-ring-errors:\t%llu\n",
-		   stats.out_ring_errors);
-	seq_printf(m, "vhost-iommu-events:\t%llu\n", stats.out_events);
-	seq_printf(m, "vhost-iommu-events-dropped:\t%llu\n",
-		   stats.out_events_dropped);
-	seq_printf(m, "vhost-iommu-events-lost:\t%llu\n",
-		   stats.out_events_lost);
-	seq_printf(m, "vhost-iommu-inv-commands:\t%llu\n",
-		   stats.out_inv_commands);
-	seq_printf(m, "vhost-iommu-inv-calls:\t%llu\n",
-		   stats.out_inv_calls);
-	seq_printf(m, "vhost-iommu-no-status:\t%llu\n", stats.out_no_status);
-	for (i = 0; i < ARRAY_SIZE(types); i++)
-		seq_printf(m, "vhost-iommu-requests-%s:\t%llu\n", types[i],
-			   stats.out_requests[i]);
-	for (i = 0; i < ARRAY_SIZE(statuses); i++)
-		seq_printf(m, "vhost-iommu-status-%s:\t%llu\n", statuses[i],
-			   stats.out_status[i]);
-	/* There is none that is OK */
-	for (i = 1; i < ARRAY_SIZE(statuses); i++)
-		seq_printf(m, "vhost-iommu-refused-maps-%s:\t%llu\n",
-			   statuses[i], stats.out_refused_maps[i]);
+		for (index = kind->first; index < kind->end; index++)
+			seq_printf(m, "vhost-iommu-%s%s%s:\t%llu\n", kind->name,
+				   kind->index ? "-" : "",
+				   kind->index ? kind->index[index] : "",
+				   vhost_iommu_stat_read(viommu, kind->id,
+							 index));
+	}
 }

@@ -30,7 +30,7 @@ void env_init_table(struct env *e, enum dev_kind kind)
 {
 	env_init(e, kind);
 	e->v.table = kind != DEV_NONE;
-	e->v.features |= FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
+	vmm_propose_tables(&e->v);
 }
 
 static bool group_taken(struct env *e, int group)

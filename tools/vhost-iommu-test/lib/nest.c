@@ -30,11 +30,13 @@ static int hw_info(struct vmm *v, struct nest *n, struct dma_dev *d)
 	case IOMMU_HW_INFO_TYPE_ARM_SMMUV3:
 		n->type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
 		n->event_type = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3;
+		n->format = VIRTIO_IOMMU_FORMAT_ARM_SMMUV3;
 		memcpy(n->idr, arm.idr, sizeof(n->idr));
 		return 0;
 	case IOMMU_HW_INFO_TYPE_SELFTEST:
 		n->type = IOMMU_VIOMMU_TYPE_SELFTEST;
 		n->event_type = IOMMU_VEVENTQ_TYPE_SELFTEST;
+		n->format = FORMAT_SELFTEST;
 		return 0;
 	default:
 		return -EOPNOTSUPP;
@@ -129,35 +131,81 @@ int nest_open(struct vmm *v, struct dma_dev *d)
 }
 
 /**
- * vmm_add_nest() - VHOST_IOMMU_ADD_VIOMMU
+ * vmm_add_eventq() - VHOST_IOMMU_ADD_EVENTQ
+ * @v: VMM
+ * @n: The vIOMMU
+ * @fd: Event queue
+ */
+int vmm_add_eventq(struct vmm *v, const struct nest *n, int fd)
+{
+	struct vhost_iommu_add_eventq a = {
+		.size = sizeof(a),
+		.eventq = NEST_EVENTQ(n),
+		.type = VHOST_IOMMU_EVENTQ_VIOMMU,
+		.viommu = n->handle,
+		.fd = fd,
+	};
+
+	return xioctl(v->fd, VHOST_IOMMU_ADD_EVENTQ, &a);
+}
+
+/**
+ * vmm_remove_eventq() - VHOST_IOMMU_REMOVE_EVENTQ
+ * @v: VMM
+ * @n: The vIOMMU
+ */
+int vmm_remove_eventq(struct vmm *v, const struct nest *n)
+{
+	struct vhost_iommu_remove_eventq a = {
+		.size = sizeof(a), .eventq = NEST_EVENTQ(n),
+	};
+
+	return xioctl(v->fd, VHOST_IOMMU_REMOVE_EVENTQ, &a);
+}
+
+/**
+ * vmm_add_nest() - VHOST_IOMMU_ADD_VIOMMU and VHOST_IOMMU_ADD_EVENTQ
  * @v: VMM
  * @n: The vIOMMU
  * @event_fd: Event queue, or -1
+ *
+ * If the event queue can't be added, the vIOMMU isn't, either.
  */
 int vmm_add_nest(struct vmm *v, const struct nest *n, int event_fd)
 {
 	struct vhost_iommu_add_viommu a = {
 		.size = sizeof(a),
-		.viommu_id = n->viommu,
-		.viommu_type = n->type,
+		.flags = VHOST_IOMMU_VIOMMU_ID,
+		.viommu = n->handle,
+		.format = n->format,
 		.parent_hwpt_id = n->parent,
-		.event_fd = event_fd,
+		.viommu_id = n->viommu,
 	};
+	int rc = xioctl(v->fd, VHOST_IOMMU_ADD_VIOMMU, &a);
 
-	return xioctl(v->fd, VHOST_IOMMU_ADD_VIOMMU, &a);
+	if (rc || event_fd == -1)
+		return rc;
+	rc = vmm_add_eventq(v, n, event_fd);
+	if (rc)
+		vmm_remove_nest(v, n);
+	return rc;
 }
 
 /**
- * vmm_remove_nest() - VHOST_IOMMU_REMOVE_VIOMMU
+ * vmm_remove_nest() - VHOST_IOMMU_REMOVE_EVENTQ, if there is an event queue, and
+ *		       VHOST_IOMMU_REMOVE_VIOMMU
  * @v: VMM
  * @n: The vIOMMU
  */
 int vmm_remove_nest(struct vmm *v, const struct nest *n)
 {
 	struct vhost_iommu_remove_viommu a = {
-		.size = sizeof(a), .viommu_id = n->viommu,
+		.size = sizeof(a), .viommu = n->handle,
 	};
+	int rc = vmm_remove_eventq(v, n);
 
+	if (rc && rc != -ENOENT)
+		return rc;
 	return xioctl(v->fd, VHOST_IOMMU_REMOVE_VIOMMU, &a);
 }
 

@@ -81,8 +81,16 @@
 #define PTE_XN			(3ULL << 53)
 #define PTE_ADDR		0x0000fffffffff000ULL
 
+/* The format of iommufd's selftest, as the module calls it */
+#define FORMAT_SELFTEST		255
+
+/* The VMM's number for the event queue of a vIOMMU */
+#define NEST_EVENTQ(n)		((n)->handle + 0x1000)
+
 /* nest.c: the host's objects for nesting, see struct nest */
 int nest_open(struct vmm *v, struct dma_dev *d);
+int vmm_add_eventq(struct vmm *v, const struct nest *n, int fd);
+int vmm_remove_eventq(struct vmm *v, const struct nest *n);
 int vmm_add_nest(struct vmm *v, const struct nest *n, int event_fd);
 int vmm_remove_nest(struct vmm *v, const struct nest *n);
 int vmm_add_viommu(struct vmm *v, int event_fd);

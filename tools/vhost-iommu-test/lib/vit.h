@@ -157,6 +157,63 @@ struct ram {
 
 #define VMM_MAX_RAM	6
 
+/* No ID of an iommufd is like this, nor is the number of anything else */
+#define VMM_HANDLE(i)	(0x70000000u + (i))
+
+/* Types of requests and statuses that there can be */
+#define VMM_NR_TYPES	16
+#define VMM_NR_STATUS	16
+
+/**
+ * struct vmm_stats - What VHOST_IOMMU_GET_STATS tells
+ * @requests: Requests by type
+ * @replies: Replies by status
+ * @no_status: Buffers without a status
+ * @batches: Publications of the used ring
+ * @wakeups: Times that somebody began to serve the request queue
+ * @poll_hits: Requests found by busy polling
+ * @in_place: Requests that the thread which kicked has served
+ * @ring_errors: Ring errors
+ * @refused_maps: MAP requests that were not carried out, by status
+ * @domains: Domains
+ * @endpoints: Endpoints
+ * @broken: Endpoints out of use
+ * @mappings: Mappings
+ * @mapped_bytes: Bytes mapped
+ * @table_pages: Pages of page tables
+ * @rebuilds: Rebuilds of a domain
+ * @host_errors: Commands that failed unexpectedly
+ * @events: Faults given to the guest
+ * @events_dropped: Events of nobody
+ * @events_lost: Events that the host's queue had no room for
+ * @inv_commands: Invalidation commands
+ * @inv_calls: Arrays of those
+ */
+struct vmm_stats {
+	__u64 requests[VMM_NR_TYPES];
+	__u64 replies[VMM_NR_STATUS];
+	__u64 no_status;
+	__u64 batches;
+	__u64 wakeups;
+	__u64 poll_hits;
+	__u64 in_place;
+	__u64 ring_errors;
+	__u64 refused_maps[VMM_NR_STATUS];
+	__u64 domains;
+	__u64 endpoints;
+	__u64 broken;
+	__u64 mappings;
+	__u64 mapped_bytes;
+	__u64 table_pages;
+	__u64 rebuilds;
+	__u64 host_errors;
+	__u64 events;
+	__u64 events_dropped;
+	__u64 events_lost;
+	__u64 inv_commands;
+	__u64 inv_calls;
+};
+
 struct dma_dev;
 
 /**
@@ -167,6 +224,8 @@ struct dma_dev;
  * @event_type: Type of its event queue, IOMMU_VEVENTQ_TYPE_*
  * @veventq: The event queue's ID
  * @event_fd: Its file, or -1
+ * @handle: The VMM's number for the vIOMMU, see VMM_HANDLE()
+ * @format: Format of its tables, VIRTIO_IOMMU_FORMAT_*
  * @next_id: ID of the next vDEVICE
  * @idr: ID registers of an SMMU
  */
@@ -177,6 +236,8 @@ struct nest {
 	__u32 event_type;
 	__u32 veventq;
 	int event_fd;
+	__u32 handle;
+	__u32 format;
 	__u64 next_id;
 	__u32 idr[6];
 };
@@ -245,6 +306,7 @@ int vmm_set_owner(struct vmm *v);
 int vmm_set_mem_table(struct vmm *v);
 int vmm_set_features(struct vmm *v);
 int vmm_set_config(struct vmm *v);
+void vmm_propose_tables(struct vmm *v);
 int vmm_set_vring(struct vmm *v, unsigned int i, unsigned int num);
 int vmm_set_rings(struct vmm *v, unsigned int num);
 int vmm_set_iommufd(struct vmm *v);
@@ -253,17 +315,23 @@ int vmm_reset(struct vmm *v);
 int vmm_set_bypass(struct vmm *v, bool on);
 int vmm_set_doorbell(struct vmm *v, __u64 start, __u64 last, __u32 flags);
 int vmm_set_limits(struct vmm *v, __u32 domains, __u64 mappings, __u64 tables);
+int vmm_set_domain_limits(struct vmm *v, __u64 mappings, __u64 tables);
 int vmm_remove_ram(struct vmm *v, __u64 start, __u64 last, __u64 *mappings);
 int vmm_add_endpoint(struct vmm *v, __u32 id, struct dma_dev *dev, int group,
 		     const void *probe, __u32 probe_len);
 int vmm_remove_endpoint(struct vmm *v, __u32 id);
-int vmm_stats(struct vmm *v, struct vhost_iommu_stats *s);
-int vmm_endpoint(struct vmm *v, __u32 id, struct vhost_iommu_get_endpoint *e);
-int vmm_ep_state(struct vmm *v, __u32 id);
 int vmm_prepare(struct vmm *v, bool iommufd);
 int vmm_start(struct vmm *v);
 pid_t vmm_worker_tid(void);
 void *ram_va(struct vmm *v, __u64 gpa);
+
+/* query.c: what anybody can ask */
+int vmm_stats(struct vmm *v, struct vmm_stats *s);
+int vmm_refusal(struct vmm *v, struct vhost_iommu_get_refusal *r);
+int vmm_attachment(struct vmm *v, __u32 ep, __u32 pasid,
+		   struct vhost_iommu_get_attachment *a);
+int vmm_ep_state(struct vmm *v, __u32 id);
+__u32 vmm_ep_hwpt(struct vmm *v, __u32 id);
 
 /* hold.c: memory that keeps whoever touches it waiting */
 
@@ -349,6 +417,7 @@ enum dev_kind { DEV_NONE, DEV_MOCK, DEV_EDU, DEV_IGB };
  * @fd: The open VFIO device, or -1
  * @iommufd: The iommufd that it is bound to
  * @dev_id: Its ID in the iommufd
+ * @hwpt_flags: What the HWPTs of its domains are made with
  * @table: It has a vDEVICE, and is to be an endpoint with tables
  * @nest: The IOMMU that it is behind
  * @vdevice: The vDEVICE
@@ -371,6 +440,7 @@ struct dma_dev {
 	int fd;
 	int iommufd;
 	__u32 dev_id;
+	__u32 hwpt_flags;
 	bool table;
 	struct nest *nest;
 	__u32 vdevice;

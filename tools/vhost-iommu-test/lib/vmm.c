@@ -37,6 +37,8 @@ void vmm_init(struct vmm *v)
 	/* No vDEVICE has its endpoint's ID; two IOMMUs can have the same */
 	v->nest.next_id = 0x51;
 	v->far.next_id = 0x51;
+	v->nest.handle = VMM_HANDLE(1);
+	v->far.handle = VMM_HANDLE(2);
 	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
 		v->vq[i].kick = -1;
 		v->vq[i].call = -1;
@@ -52,7 +54,18 @@ void vmm_init(struct vmm *v)
 		.domain_start = 0,
 		.domain_end = 0xffff,
 		.probe_size = 256,
+		.num_queues = 1,
 	};
+}
+
+/**
+ * vmm_propose_tables() - Offer table mode to the guest, which accepts it
+ * @v: VMM, before vmm_set_config()
+ */
+void vmm_propose_tables(struct vmm *v)
+{
+	v->config.proposals |= FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
+	v->features |= FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
 }
 
 static void close_fd(int *fd)
@@ -450,14 +463,18 @@ int vmm_set_running(struct vmm *v, bool run)
 }
 
 /**
- * vmm_reset() - VHOST_IOMMU_RESET
+ * vmm_reset() - VHOST_IOMMU_RESET, to its end
  * @v: VMM, stopped
  */
 int vmm_reset(struct vmm *v)
 {
 	struct vhost_iommu_reset a = { .size = sizeof(a) };
+	int rc;
 
-	return xioctl(v->fd, VHOST_IOMMU_RESET, &a);
+	do
+		rc = xioctl(v->fd, VHOST_IOMMU_RESET, &a);
+	while (rc == -EINTR);
+	return rc;
 }
 
 /**
@@ -506,21 +523,40 @@ int vmm_set_limits(struct vmm *v, __u32 domains, __u64 mappings, __u64 tables)
 }
 
 /**
- * vmm_remove_ram() - VHOST_IOMMU_REMOVE_RAM
+ * vmm_set_domain_limits() - VHOST_IOMMU_SET_LIMITS of one domain
+ * @v: VMM
+ * @mappings: max_domain_mappings
+ * @tables: max_domain_table_pages
+ */
+int vmm_set_domain_limits(struct vmm *v, __u64 mappings, __u64 tables)
+{
+	struct vhost_iommu_set_limits a = {
+		.size = sizeof(a), .max_domain_mappings = mappings,
+		.max_domain_table_pages = tables,
+	};
+
+	return xioctl(v->fd, VHOST_IOMMU_SET_LIMITS, &a);
+}
+
+/**
+ * vmm_remove_ram() - VHOST_IOMMU_REMOVE_RAM, to its end
  * @v: VMM
  * @start: First address
  * @last: Last address
- * @mappings: out_mappings, may be NULL
+ * @mappings: Number of mappings that were removed or cut, may be NULL
  */
 int vmm_remove_ram(struct vmm *v, __u64 start, __u64 last, __u64 *mappings)
 {
 	struct vhost_iommu_remove_ram a = {
 		.size = sizeof(a), .start = start, .last = last,
 	};
-	int rc = xioctl(v->fd, VHOST_IOMMU_REMOVE_RAM, &a);
+	int rc;
 
+	do
+		rc = xioctl(v->fd, VHOST_IOMMU_REMOVE_RAM, &a);
+	while (rc == -EINTR);
 	if (mappings)
-		*mappings = a.out_mappings;
+		*mappings = a.next_mappings;
 	return rc;
 }
 
@@ -549,11 +585,12 @@ int vmm_add_endpoint(struct vmm *v, __u32 id, struct dma_dev *dev, int group,
 		a.device_fd = dev->fd;
 		a.dev_id = dev->dev_id;
 		a.ram_hwpt_id = v->ram_hwpt;
+		a.hwpt_flags = dev->hwpt_flags;
 	}
 	if (dev && dev->table) {
 		a.flags |= VHOST_IOMMU_EP_TABLE;
 		a.ram_hwpt_id = dev->nest->parent;
-		a.viommu_id = dev->nest->viommu;
+		a.viommu = dev->nest->handle;
 		a.virt_id = dev->virt_id;
 	}
 	if (group >= 0) {
@@ -578,49 +615,6 @@ int vmm_remove_endpoint(struct vmm *v, __u32 id)
 }
 
 /**
- * vmm_stats() - VHOST_IOMMU_GET_STATS
- * @v: VMM
- * @s: Is filled
- */
-int vmm_stats(struct vmm *v, struct vhost_iommu_stats *s)
-{
-	memset(s, 0, sizeof(*s));
-	s->size = sizeof(*s);
-	return xioctl(v->fd, VHOST_IOMMU_GET_STATS, s);
-}
-
-/**
- * vmm_endpoint() - VHOST_IOMMU_GET_ENDPOINT
- * @v: VMM
- * @id: Lowest ID to look for
- * @e: Is filled
- */
-int vmm_endpoint(struct vmm *v, __u32 id, struct vhost_iommu_get_endpoint *e)
-{
-	memset(e, 0, sizeof(*e));
-	e->size = sizeof(*e);
-	e->endpoint = id;
-	return xioctl(v->fd, VHOST_IOMMU_GET_ENDPOINT, e);
-}
-
-/**
- * vmm_ep_state() - State of one endpoint
- * @v: VMM
- * @id: Its ID
- *
- * Return: One of enum vhost_iommu_endpoint_state, or a negative errno
- */
-int vmm_ep_state(struct vmm *v, __u32 id)
-{
-	struct vhost_iommu_get_endpoint e;
-	int rc = vmm_endpoint(v, id, &e);
-
-	if (rc)
-		return rc;
-	return e.out_endpoint == id ? (int)e.out_state : -ENOENT;
-}
-
-/**
  * vmm_prepare() - All steps up to and without adding endpoints and starting
  * @v: VMM, after vmm_init()
  * @iommufd: Open /dev/iommu too
@@ -637,10 +631,11 @@ int vmm_prepare(struct vmm *v, bool iommufd)
 		rc = vmm_set_owner(v);
 	if (!rc)
 		rc = vmm_set_mem_table(v);
-	if (!rc)
-		rc = vmm_set_features(v);
+	/* What is offered depends on it */
 	if (!rc)
 		rc = vmm_set_config(v);
+	if (!rc)
+		rc = vmm_set_features(v);
 	if (!rc)
 		rc = vmm_set_rings(v, 256);
 	if (!rc && iommufd)

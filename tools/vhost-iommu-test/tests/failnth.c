@@ -174,9 +174,9 @@ static int call_set_up(struct env *e)
 	if (!rc)
 		rc = vmm_set_mem_table(&v);
 	if (!rc)
-		rc = vmm_set_features(&v);
-	if (!rc)
 		rc = vmm_set_config(&v);
+	if (!rc)
+		rc = vmm_set_features(&v);
 	if (!rc)
 		rc = vmm_set_iommufd(&v);
 	if (v.fd >= 0)
@@ -188,11 +188,18 @@ static int call_set_up(struct env *e)
 
 static int call_info(struct env *e)
 {
-	struct vhost_iommu_get_endpoint ep;
-	struct vhost_iommu_stats s;
+	struct vhost_iommu_get_attachment a;
+	struct vhost_iommu_get_refusal r;
+	struct vmm_stats s;
 	int rc = vmm_stats(&e->v, &s);
 
-	return rc ? rc : vmm_endpoint(&e->v, EP(0), &ep);
+	if (!rc)
+		rc = vmm_attachment(&e->v, EP(0), 0, &a);
+	if (rc)
+		return rc;
+	rc = vmm_refusal(&e->v, &r);
+	/* There may have been none */
+	return rc == -ENOENT ? 0 : rc;
 }
 
 static int call_doorbell(struct env *e)
@@ -253,6 +260,7 @@ static int call_viommu(struct env *e)
 	struct nest n = e->v.nest;
 
 	/* Nobody asks an ID that no endpoint has */
+	n.handle = VMM_HANDLE(7);
 	n.viommu = 4711;
 	return vmm_add_nest(&e->v, &n, -1);
 }
@@ -261,7 +269,7 @@ static void undo_viommu(struct env *e)
 {
 	struct nest n = e->v.nest;
 
-	n.viommu = 4711;
+	n.handle = VMM_HANDLE(7);
 	vmm_remove_nest(&e->v, &n);
 }
 
@@ -287,6 +295,35 @@ static void undo_events(struct env *e)
 	call_events(e);
 	for (i = 0; i < 2; i++)
 		vmm_add_endpoint(&e->v, EP(i), e->dev[i], -1, NULL, 0);
+}
+
+static int prep_eventq(struct env *e)
+{
+	int rc = vmm_remove_eventq(&e->v, &e->v.nest);
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int call_eventq(struct env *e)
+{
+	return vmm_add_eventq(&e->v, &e->v.nest, e->v.nest.event_fd);
+}
+
+static int prep_remove_eventq(struct env *e)
+{
+	int rc = call_eventq(e);
+
+	return rc == -EEXIST ? 0 : rc;
+}
+
+static int call_remove_eventq(struct env *e)
+{
+	return vmm_remove_eventq(&e->v, &e->v.nest);
+}
+
+static void undo_eventq(struct env *e)
+{
+	call_eventq(e);
 }
 
 static int call_bypass(struct env *e)
@@ -359,6 +396,9 @@ static const struct step api[] = {
 	{ "REMOVE_ENDPOINT", prep_remove, call_remove, undo_remove },
 	{ "ADD_VIOMMU", nothing, call_viommu, undo_viommu },
 	{ "ADD_VIOMMU with events", prep_events, call_events, undo_events },
+	{ "ADD_EVENTQ", prep_eventq, call_eventq, undo_eventq },
+	{ "REMOVE_EVENTQ", prep_remove_eventq, call_remove_eventq,
+	  undo_eventq },
 	{ "SET_BYPASS", nothing, call_bypass, undo_bypass },
 	{ "REMOVE_RAM", prep_cut, call_cut, no_undo },
 	{ "RESET", prep_reset, call_reset, no_undo },
@@ -634,7 +674,7 @@ static void requests(struct __test_metadata *_metadata,
 		  sizeof(inv_all) - 4, 4, true, true },
 	};
 	struct dma_dev *d = self->e.dev[0];
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	unsigned int i, n, failed;
 	__u64 before = 0;
 	char path[64];
@@ -665,7 +705,7 @@ static void requests(struct __test_metadata *_metadata,
 			ASSERT_EQ(0, reqs[i].prepare(&self->e))
 				TH_LOG("%s, preparing %u", reqs[i].name, n);
 			ASSERT_EQ(0, vmm_stats(self->v, &s));
-			before = s.out_in_place;
+			before = s.in_place;
 			st = faulty(self, &r, by, n, &done);
 			failed += st != OK;
 			EXPECT_GE(st, 0)
@@ -675,7 +715,7 @@ static void requests(struct __test_metadata *_metadata,
 				EXPECT_ST(OK, st);
 				ASSERT_EQ(0, vmm_stats(self->v, &s));
 				EXPECT_EQ(by == BY_KICKER,
-					  s.out_in_place > before)
+					  s.in_place > before)
 					TH_LOG("%s: served by another thread",
 					       reqs[i].name);
 			}

@@ -249,7 +249,7 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 		STE0_ABORT, 0, STE0_V | STE0_CFG(7),
 	};
 	struct virtio_iommu_req_invalidate inv;
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	__u64 end, seed = self->seed;
 	unsigned long n = 0;
@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 			TH_LOG("DMA after request %lu (0x%llx)", n, r);
 		if (!(n % 64)) {
 			ASSERT_EQ(0, vmm_stats(v, &s));
-			ASSERT_EQ(model_bytes(&m), s.out_mapped_bytes);
+			ASSERT_EQ(model_bytes(&m), s.mapped_bytes);
 		}
 	}
 	ksft_print_msg("%lu requests\n", n);

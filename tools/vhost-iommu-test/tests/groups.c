@@ -104,12 +104,12 @@ TEST_F(group, moves_one_by_one)
 
 TEST_F(group, alone_in_its_domain_it_may_go)
 {
-	struct vhost_iommu_get_endpoint e;
+	struct vhost_iommu_get_attachment e;
 
 	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
 	EXPECT_ST(OK, g_attach(self->v, 2, EP(0)));
 	EXPECT_ST(OK, g_attach(self->v, 2, EP(1)));
-	ASSERT_EQ(0, vmm_endpoint(self->v, EP(1), &e));
+	ASSERT_EQ(0, vmm_attachment(self->v, EP(1), 0, &e));
 	EXPECT_EQ(2, e.out_domain);
 	EXPECT_EQ(GROUP, e.out_group_id);
 	EXPECT_ST(NOENT, g_unmap(self->v, 1, 0, PAGE - 1));

@@ -47,9 +47,9 @@ static int state(struct vmm *v)
 	return vmm_ep_state(v, EP(0));
 }
 
-static struct vhost_iommu_stats stats(struct vmm *v)
+static struct vmm_stats stats(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
 	vmm_stats(v, &s);
 	return s;
@@ -114,8 +114,8 @@ TEST_F(hosterr, attach_busy_for_ever)
 	ASSERT_EQ(0, mock_ctl(self->d, &ctl));
 	EXPECT_GT(ctl.injected, 3);
 	EXPECT_FALSE(reaches(self->d));
-	EXPECT_GE(stats(self->v).out_host_errors, 1);
-	EXPECT_EQ(0, stats(self->v).out_domains);
+	EXPECT_GE(stats(self->v).host_errors, 1);
+	EXPECT_EQ(0, stats(self->v).domains);
 }
 
 TEST_F(hosterr, attach_fails_once)
@@ -135,7 +135,7 @@ TEST_F(hosterr, attach_fails_once)
 				       status_name(st));
 			EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self->v));
 			EXPECT_FALSE(reaches(self->d));
-			EXPECT_EQ(0, stats(self->v).out_domains);
+			EXPECT_EQ(0, stats(self->v).domains);
 			EXPECT_ST(OK, g_attach(self->v, DOM, EP(0)));
 			EXPECT_ST(OK, map_one(self->v, DOM));
 			EXPECT_TRUE(reaches(self->d));
@@ -175,7 +175,7 @@ TEST_F(hosterr, broken_until_attach)
 	/* DETACH can't fail: what can't be blocked is detached */
 	EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
 	EXPECT_EQ(VHOST_IOMMU_STATE_BROKEN, state(v));
-	EXPECT_EQ(1, stats(v).out_broken);
+	EXPECT_EQ(1, stats(v).broken);
 	EXPECT_FALSE(reaches(self->d));
 	EXPECT_ST(DEVERR, g_attach(v, DOM, EP(0)));
 	/* The other endpoint does not suffer */
@@ -186,7 +186,7 @@ TEST_F(hosterr, broken_until_attach)
 	ASSERT_EQ(0, disarm(self->d, ATTACH));
 	EXPECT_FALSE(reaches(self->d));
 	EXPECT_ST(OK, g_attach(v, DOM, EP(0)));
-	EXPECT_EQ(0, stats(v).out_broken);
+	EXPECT_EQ(0, stats(v).broken);
 	EXPECT_FALSE(reaches(self->d));
 	EXPECT_ST(OK, map_one(v, DOM));
 	EXPECT_TRUE(reaches(self->d));
@@ -194,11 +194,11 @@ TEST_F(hosterr, broken_until_attach)
 	/* A reset of the virtio device does it as well */
 	ASSERT_EQ(0, mock_inject(self->d, ATTACH, 0, FOREVER, EIO, 0));
 	EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
-	EXPECT_EQ(1, stats(v).out_broken);
+	EXPECT_EQ(1, stats(v).broken);
 	ASSERT_EQ(0, disarm(self->d, ATTACH));
 	ASSERT_EQ(0, vmm_set_running(v, false));
 	EXPECT_EQ(0, vmm_reset(v));
-	EXPECT_EQ(0, stats(v).out_broken);
+	EXPECT_EQ(0, stats(v).broken);
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v));
 	ASSERT_EQ(0, vmm_set_rings(v, 256));
 	ASSERT_EQ(0, vmm_start(v));
@@ -222,7 +222,7 @@ TEST_F(hosterr, reset_fails)
 	/* The others are reset all the same */
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, vmm_ep_state(v, EP(1)));
 	EXPECT_FALSE(reaches(self->e.dev[1]));
-	EXPECT_EQ(0, stats(v).out_domains);
+	EXPECT_EQ(0, stats(v).domains);
 	EXPECT_EQ(-EIO, vmm_reset(v));
 	ASSERT_EQ(0, disarm(self->d, ATTACH));
 	EXPECT_EQ(0, vmm_reset(v));
@@ -255,7 +255,7 @@ TEST_F(hosterr, no_page_table)
 	ASSERT_EQ(0, mock_inject(self->d, ALLOC, 0, 1, ENOMEM, 0));
 	EXPECT_ST(NOMEM, g_attach(v, DOM, EP(0)));
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(v));
-	EXPECT_EQ(0, stats(v).out_domains);
+	EXPECT_EQ(0, stats(v).domains);
 	EXPECT_FALSE(reaches(self->d));
 	EXPECT_ST(OK, g_attach(v, DOM, EP(0)));
 }
@@ -301,7 +301,7 @@ TEST_F(hosterr, map_fails_in_the_middle)
 				       gpa - PAGE, MAP_RW));
 		ASSERT_EQ(0, mock_ctl(self->d, &ctl));
 		EXPECT_EQ(0, ctl.domain_bytes);
-		EXPECT_EQ(0, stats(v).out_mappings);
+		EXPECT_EQ(0, stats(v).mappings);
 		EXPECT_FALSE(reaches(self->d));
 		EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v));
 		ASSERT_EQ(0, disarm(self->d, MAPOP));
@@ -364,7 +364,7 @@ TEST_F_TIMEOUT(hosterr, rebuild_fails, 60)
 			TH_LOG("span %u: %s", i, status_name(st));
 		if (st == OK)
 			EXPECT_ST(OK, g_unmap(v, DOM, at, at + PAGE - 1));
-		EXPECT_LE(stats(v).out_table_pages, 64);
+		EXPECT_LE(stats(v).table_pages, 64);
 		if (vmm_ep_state(v, EP(0)) != VHOST_IOMMU_STATE_PAGING)
 			break;
 	}

@@ -37,9 +37,9 @@ FIXTURE_TEARDOWN(kick)
 /* Requests that threads which kicked have served so far */
 static __u64 in_place(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
-	return vmm_stats(v, &s) ? ~0ULL : s.out_in_place;
+	return vmm_stats(v, &s) ? ~0ULL : s.in_place;
 }
 
 static __u16 used(struct vq *q)

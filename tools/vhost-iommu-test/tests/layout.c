@@ -14,32 +14,38 @@
 	_Static_assert(offsetof(struct vhost_iommu_##s, m) == (n),	\
 		       #m " of vhost_iommu_" #s)
 
-SIZE(info, 80);
+SIZE(info, 104);
 AT(info, size, 0);
 AT(info, flags, 4);
-AT(info, out_capabilities, 8);
-AT(info, out_virtio_features, 16);
-AT(info, out_scratch_size, 24);
-AT(info, out_max_probe_size, 28);
-AT(info, out_max_domains, 32);
-AT(info, out_max_endpoints, 36);
-AT(info, out_max_mappings, 40);
-AT(info, out_max_table_pages, 48);
-AT(info, out_max_doorbells, 56);
-AT(info, __reserved, 60);
-AT(info, out_table_formats, 64);
+AT(info, out_calls, 8);
+AT(info, out_capabilities, 16);
+AT(info, out_features, 24);
+AT(info, out_proposals, 32);
+AT(info, out_table_formats, 40);
+AT(info, out_max_mappings, 48);
+AT(info, out_max_table_pages, 56);
+AT(info, out_max_domains, 64);
+AT(info, out_max_endpoints, 68);
 AT(info, out_max_viommus, 72);
-AT(info, __reserved2, 76);
+AT(info, out_max_eventqs, 76);
+AT(info, out_max_doorbells, 80);
+AT(info, out_max_queues, 84);
+AT(info, out_scratch_size, 88);
+AT(info, out_max_probe_size, 92);
+AT(info, out_hwpt_flags, 96);
+AT(info, __reserved, 100);
 
-SIZE(set_config, 48);
+SIZE(set_config, 64);
 AT(set_config, page_size_mask, 8);
 AT(set_config, input_start, 16);
 AT(set_config, input_end, 24);
 AT(set_config, domain_start, 32);
 AT(set_config, domain_end, 36);
 AT(set_config, probe_size, 40);
-AT(set_config, bypass, 44);
-AT(set_config, __reserved, 45);
+AT(set_config, num_queues, 44);
+AT(set_config, proposals, 48);
+AT(set_config, bypass, 56);
+AT(set_config, __reserved, 57);
 
 SIZE(set_iommufd, 32);
 AT(set_iommufd, iommufd, 8);
@@ -49,25 +55,35 @@ AT(set_iommufd, scratch_len, 24);
 AT(set_iommufd, __reserved, 28);
 
 SIZE(add_viommu, 24);
-AT(add_viommu, viommu_id, 8);
-AT(add_viommu, viommu_type, 12);
+AT(add_viommu, viommu, 8);
+AT(add_viommu, format, 12);
 AT(add_viommu, parent_hwpt_id, 16);
-AT(add_viommu, event_fd, 20);
+AT(add_viommu, viommu_id, 20);
 
 SIZE(remove_viommu, 16);
-AT(remove_viommu, viommu_id, 8);
+AT(remove_viommu, viommu, 8);
 AT(remove_viommu, __reserved, 12);
+
+SIZE(add_eventq, 24);
+AT(add_eventq, eventq, 8);
+AT(add_eventq, type, 12);
+AT(add_eventq, viommu, 16);
+AT(add_eventq, fd, 20);
+
+SIZE(remove_eventq, 16);
+AT(remove_eventq, eventq, 8);
+AT(remove_eventq, __reserved, 12);
 
 SIZE(add_endpoint, 56);
 AT(add_endpoint, endpoint, 8);
 AT(add_endpoint, device_fd, 12);
 AT(add_endpoint, dev_id, 16);
 AT(add_endpoint, ram_hwpt_id, 20);
-AT(add_endpoint, group_id, 24);
-AT(add_endpoint, probe_len, 28);
-AT(add_endpoint, probe_addr, 32);
-AT(add_endpoint, viommu_id, 40);
-AT(add_endpoint, __reserved, 44);
+AT(add_endpoint, hwpt_flags, 24);
+AT(add_endpoint, group_id, 28);
+AT(add_endpoint, viommu, 32);
+AT(add_endpoint, probe_len, 36);
+AT(add_endpoint, probe_addr, 40);
 AT(add_endpoint, virt_id, 48);
 
 SIZE(remove_endpoint, 16);
@@ -78,82 +94,107 @@ SIZE(set_doorbell, 24);
 AT(set_doorbell, start, 8);
 AT(set_doorbell, last, 16);
 
-SIZE(remove_ram, 32);
+SIZE(remove_ram, 48);
 AT(remove_ram, start, 8);
 AT(remove_ram, last, 16);
-AT(remove_ram, out_mappings, 24);
+AT(remove_ram, next_domain, 24);
+AT(remove_ram, next_iova, 32);
+AT(remove_ram, next_mappings, 40);
 
 SIZE(set_running, 16);
 AT(set_running, running, 8);
 AT(set_running, __reserved, 12);
 
-SIZE(reset, 8);
+SIZE(reset, 24);
+AT(reset, next_endpoint, 8);
+AT(reset, next_failed, 16);
 
-SIZE(set_limits, 32);
+SIZE(set_limits, 48);
 AT(set_limits, max_domains, 8);
 AT(set_limits, __reserved, 12);
 AT(set_limits, max_mappings, 16);
 AT(set_limits, max_table_pages, 24);
+AT(set_limits, max_domain_mappings, 32);
+AT(set_limits, max_domain_table_pages, 40);
 
 SIZE(set_bypass, 16);
 AT(set_bypass, bypass, 8);
 AT(set_bypass, __reserved, 9);
 
-SIZE(stats, 568);
-AT(stats, out_requests, 8);
-AT(stats, out_status, 136);
-AT(stats, out_no_status, 264);
-AT(stats, out_batches, 272);
-AT(stats, out_wakeups, 280);
-AT(stats, out_poll_hits, 288);
-AT(stats, out_ring_errors, 296);
-AT(stats, out_mapped_bytes, 304);
-AT(stats, out_mappings, 312);
-AT(stats, out_table_pages, 320);
-AT(stats, out_rebuilds, 328);
-AT(stats, out_host_errors, 336);
-AT(stats, out_domains, 344);
-AT(stats, out_endpoints, 348);
-AT(stats, out_broken, 352);
-AT(stats, __reserved, 356);
-AT(stats, out_events, 360);
-AT(stats, out_events_dropped, 368);
-AT(stats, out_events_lost, 376);
-AT(stats, out_inv_commands, 384);
-AT(stats, out_inv_calls, 392);
-AT(stats, out_in_place, 400);
-AT(stats, out_refused_maps, 408);
-AT(stats, out_refused_domain, 536);
-AT(stats, out_refused_status, 540);
-AT(stats, out_refused_start, 544);
-AT(stats, out_refused_last, 552);
-AT(stats, out_refused_phys, 560);
+SIZE(stat, 16);
+AT(stat, id, 0);
+AT(stat, index, 4);
+AT(stat, value, 8);
 
-SIZE(get_endpoint, 40);
-AT(get_endpoint, endpoint, 8);
-AT(get_endpoint, out_endpoint, 12);
-AT(get_endpoint, out_flags, 16);
-AT(get_endpoint, out_state, 20);
-AT(get_endpoint, out_domain, 24);
-AT(get_endpoint, out_group_id, 28);
-AT(get_endpoint, out_mappings, 32);
+SIZE(get_stats, 24);
+AT(get_stats, addr, 8);
+AT(get_stats, nr, 16);
+AT(get_stats, out_nr, 20);
+
+SIZE(get_refusal, 48);
+AT(get_refusal, out_count, 8);
+AT(get_refusal, out_start, 16);
+AT(get_refusal, out_last, 24);
+AT(get_refusal, out_phys, 32);
+AT(get_refusal, out_domain, 40);
+AT(get_refusal, out_status, 44);
+
+SIZE(get_attachment, 56);
+AT(get_attachment, endpoint, 8);
+AT(get_attachment, pasid, 12);
+AT(get_attachment, out_endpoint, 16);
+AT(get_attachment, out_pasid, 20);
+AT(get_attachment, out_flags, 24);
+AT(get_attachment, out_state, 28);
+AT(get_attachment, out_domain, 32);
+AT(get_attachment, out_group_id, 36);
+AT(get_attachment, out_viommu, 40);
+AT(get_attachment, out_hwpt_id, 44);
+AT(get_attachment, out_mappings, 48);
 
 /* The ioctl numbers don't change either */
-_Static_assert(VHOST_IOMMU_GET_INFO == 0xaf50, "GET_INFO");
-_Static_assert(VHOST_IOMMU_SET_CONFIG == 0xaf51, "SET_CONFIG");
-_Static_assert(VHOST_IOMMU_SET_IOMMUFD == 0xaf52, "SET_IOMMUFD");
-_Static_assert(VHOST_IOMMU_ADD_ENDPOINT == 0xaf53, "ADD_ENDPOINT");
-_Static_assert(VHOST_IOMMU_REMOVE_ENDPOINT == 0xaf54, "REMOVE_ENDPOINT");
-_Static_assert(VHOST_IOMMU_SET_DOORBELL == 0xaf55, "SET_DOORBELL");
-_Static_assert(VHOST_IOMMU_REMOVE_RAM == 0xaf56, "REMOVE_RAM");
-_Static_assert(VHOST_IOMMU_SET_RUNNING == 0xaf57, "SET_RUNNING");
-_Static_assert(VHOST_IOMMU_RESET == 0xaf58, "RESET");
-_Static_assert(VHOST_IOMMU_SET_LIMITS == 0xaf59, "SET_LIMITS");
-_Static_assert(VHOST_IOMMU_SET_BYPASS == 0xaf5a, "SET_BYPASS");
-_Static_assert(VHOST_IOMMU_GET_STATS == 0xaf5b, "GET_STATS");
-_Static_assert(VHOST_IOMMU_GET_ENDPOINT == 0xaf5c, "GET_ENDPOINT");
-_Static_assert(VHOST_IOMMU_ADD_VIOMMU == 0xaf5d, "ADD_VIOMMU");
-_Static_assert(VHOST_IOMMU_REMOVE_VIOMMU == 0xaf5e, "REMOVE_VIOMMU");
+_Static_assert(VHOST_IOMMU_GET_INFO == 0xbc00, "GET_INFO");
+_Static_assert(VHOST_IOMMU_SET_CONFIG == 0xbc01, "SET_CONFIG");
+_Static_assert(VHOST_IOMMU_SET_LIMITS == 0xbc02, "SET_LIMITS");
+_Static_assert(VHOST_IOMMU_SET_IOMMUFD == 0xbc03, "SET_IOMMUFD");
+_Static_assert(VHOST_IOMMU_ADD_VIOMMU == 0xbc04, "ADD_VIOMMU");
+_Static_assert(VHOST_IOMMU_REMOVE_VIOMMU == 0xbc05, "REMOVE_VIOMMU");
+_Static_assert(VHOST_IOMMU_ADD_EVENTQ == 0xbc06, "ADD_EVENTQ");
+_Static_assert(VHOST_IOMMU_REMOVE_EVENTQ == 0xbc07, "REMOVE_EVENTQ");
+_Static_assert(VHOST_IOMMU_ADD_ENDPOINT == 0xbc08, "ADD_ENDPOINT");
+_Static_assert(VHOST_IOMMU_REMOVE_ENDPOINT == 0xbc09, "REMOVE_ENDPOINT");
+_Static_assert(VHOST_IOMMU_SET_DOORBELL == 0xbc0a, "SET_DOORBELL");
+_Static_assert(VHOST_IOMMU_REMOVE_RAM == 0xbc0b, "REMOVE_RAM");
+_Static_assert(VHOST_IOMMU_SET_BYPASS == 0xbc0c, "SET_BYPASS");
+_Static_assert(VHOST_IOMMU_SET_RUNNING == 0xbc0d, "SET_RUNNING");
+_Static_assert(VHOST_IOMMU_RESET == 0xbc0e, "RESET");
+_Static_assert(VHOST_IOMMU_GET_STATS == 0xbc0f, "GET_STATS");
+_Static_assert(VHOST_IOMMU_GET_REFUSAL == 0xbc10, "GET_REFUSAL");
+_Static_assert(VHOST_IOMMU_GET_ATTACHMENT == 0xbc11, "GET_ATTACHMENT");
+
+/* What figures are called, too */
+_Static_assert(VHOST_IOMMU_STAT_REQUESTS == 1, "STAT_REQUESTS");
+_Static_assert(VHOST_IOMMU_STAT_REPLIES == 2, "STAT_REPLIES");
+_Static_assert(VHOST_IOMMU_STAT_NO_STATUS == 3, "STAT_NO_STATUS");
+_Static_assert(VHOST_IOMMU_STAT_BATCHES == 4, "STAT_BATCHES");
+_Static_assert(VHOST_IOMMU_STAT_WAKEUPS == 5, "STAT_WAKEUPS");
+_Static_assert(VHOST_IOMMU_STAT_POLL_HITS == 6, "STAT_POLL_HITS");
+_Static_assert(VHOST_IOMMU_STAT_IN_PLACE == 7, "STAT_IN_PLACE");
+_Static_assert(VHOST_IOMMU_STAT_RING_ERRORS == 8, "STAT_RING_ERRORS");
+_Static_assert(VHOST_IOMMU_STAT_REFUSED_MAPS == 9, "STAT_REFUSED_MAPS");
+_Static_assert(VHOST_IOMMU_STAT_DOMAINS == 10, "STAT_DOMAINS");
+_Static_assert(VHOST_IOMMU_STAT_ENDPOINTS == 11, "STAT_ENDPOINTS");
+_Static_assert(VHOST_IOMMU_STAT_BROKEN == 12, "STAT_BROKEN");
+_Static_assert(VHOST_IOMMU_STAT_MAPPINGS == 13, "STAT_MAPPINGS");
+_Static_assert(VHOST_IOMMU_STAT_MAPPED_BYTES == 14, "STAT_MAPPED_BYTES");
+_Static_assert(VHOST_IOMMU_STAT_TABLE_PAGES == 15, "STAT_TABLE_PAGES");
+_Static_assert(VHOST_IOMMU_STAT_REBUILDS == 16, "STAT_REBUILDS");
+_Static_assert(VHOST_IOMMU_STAT_HOST_ERRORS == 17, "STAT_HOST_ERRORS");
+_Static_assert(VHOST_IOMMU_STAT_EVENTS == 18, "STAT_EVENTS");
+_Static_assert(VHOST_IOMMU_STAT_EVENTS_DROPPED == 19, "STAT_EVENTS_DROPPED");
+_Static_assert(VHOST_IOMMU_STAT_EVENTS_LOST == 20, "STAT_EVENTS_LOST");
+_Static_assert(VHOST_IOMMU_STAT_INV_COMMANDS == 21, "STAT_INV_COMMANDS");
+_Static_assert(VHOST_IOMMU_STAT_INV_CALLS == 22, "STAT_INV_CALLS");
 
 /* Nor does what goes over the ring */
 _Static_assert(VIRTIO_IOMMU_F_ATTACH_TABLE == 7, "F_ATTACH_TABLE");
@@ -204,13 +245,13 @@ WIRE_AT(fault_pasid, address, 16);
 /* The compiler has done the work; the kernel has to agree on one structure */
 TEST(layout)
 {
-	struct vhost_iommu_stats s = { .size = sizeof(s) };
+	struct vhost_iommu_get_stats s = { .size = sizeof(s) };
 	struct vmm v;
 
 	vmm_init(&v);
 	ASSERT_EQ(0, vmm_open(&v));
 	EXPECT_EQ(0, xioctl(v.fd, VHOST_IOMMU_GET_STATS, &s));
-	s.size = offsetof(struct vhost_iommu_stats, out_events) - 1;
+	s.size = sizeof(s) - 1;
 	EXPECT_EQ(-EINVAL, xioctl(v.fd, VHOST_IOMMU_GET_STATS, &s));
 	vmm_close(&v);
 }

@@ -73,15 +73,15 @@ TEST_F(life, no_kick_at_start)
 
 TEST_F(life, stop_keeps_domains)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 
 	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
 	ASSERT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
 	ASSERT_EQ(0, vmm_set_running(v, false));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(1, s.out_domains);
-	EXPECT_EQ(1, s.out_mappings);
+	EXPECT_EQ(1, s.domains);
+	EXPECT_EQ(1, s.mappings);
 	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, vmm_ep_state(v, EP(0)));
 	ASSERT_EQ(0, vmm_set_running(v, true));
 	EXPECT_ST(INVAL, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA,
@@ -307,7 +307,7 @@ TEST_F(life, remove_ram_cuts)
 		{ DOM, 0, 2, 11 }, { DOM, 10, 4, 8 }, { DOM, 20, 4, 18 },
 		{ DOM, 30, 30, 0 }, { DOM, 70, 10, 0 }, { DOM + 1, 0, 10, 10 },
 	};
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	unsigned int i;
 	__u64 n;
@@ -323,8 +323,8 @@ TEST_F(life, remove_ram_cuts)
 				    RAM_GPA + 20 * PAGE - 1, &n));
 	EXPECT_EQ(5, n);
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ((2 + 2 + 20 + 10) * PAGE, s.out_mapped_bytes);
-	EXPECT_EQ(5, s.out_mappings);
+	EXPECT_EQ((2 + 2 + 20 + 10) * PAGE, s.mapped_bytes);
+	EXPECT_EQ(5, s.mappings);
 	/* What is left are mappings with their own ends */
 	EXPECT_ST(OK, g_unmap(v, DOM, IOVA + 10 * PAGE,
 			      IOVA + 12 * PAGE - 1));
@@ -377,7 +377,7 @@ TEST_F(life, passed_to_another_process)
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {
-		struct vhost_iommu_stats s;
+		struct vmm_stats s;
 
 		if (vmm_set_running(v, false) != -EPERM ||
 		    vmm_remove_endpoint(v, EP(0)) != -EPERM ||
@@ -395,7 +395,7 @@ TEST_F(life, passed_to_another_process)
 /* The copy outlives the owner; closing it ends the device */
 TEST_F(life, file_outlives_its_owner)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct env e;
 	int status, fd[2];
 	pid_t pid;
@@ -411,7 +411,7 @@ TEST_F(life, file_outlives_its_owner)
 	if (!pid) {
 		if (vmm_add_ram(&e.v, RAM_GPA, RAM_SIZE) ||
 		    vmm_set_owner(&e.v) || vmm_set_mem_table(&e.v) ||
-		    vmm_set_features(&e.v) || vmm_set_config(&e.v) ||
+		    vmm_set_config(&e.v) || vmm_set_features(&e.v) ||
 		    vmm_set_rings(&e.v, 256) ||
 		    vmm_add_endpoint(&e.v, EP(0), NULL, -1, NULL, 0) ||
 		    vmm_start(&e.v) || g_attach(&e.v, DOM, EP(0)))
@@ -423,7 +423,7 @@ TEST_F(life, file_outlives_its_owner)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, vmm_stats(&e.v, &s));
-	EXPECT_EQ(1, s.out_domains);
+	EXPECT_EQ(1, s.domains);
 	EXPECT_EQ(-EPERM, vmm_set_running(&e.v, false));
 	vmm_close(&e.v);
 }

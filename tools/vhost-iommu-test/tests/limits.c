@@ -34,9 +34,9 @@ FIXTURE_TEARDOWN(limit)
 	env_down(&self->e);
 }
 
-static struct vhost_iommu_stats stats(struct vmm *v)
+static struct vmm_stats stats(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
 	vmm_stats(v, &s);
 	return s;
@@ -53,18 +53,18 @@ TEST_F(limit, domains)
 	EXPECT_ST(OK, g_attach(v, 10, EMU(0)));
 	EXPECT_ST(OK, g_attach_flags(v, 11, EMU(1),
 				     VIRTIO_IOMMU_ATTACH_F_BYPASS));
-	EXPECT_EQ(3, stats(v).out_domains);
+	EXPECT_EQ(3, stats(v).domains);
 	EXPECT_ST(NOMEM, g_attach(v, 12, EMU(2)));
 	EXPECT_ST(NOMEM, g_attach(v, 12, EP(1)));
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, vmm_ep_state(v, EMU(2)));
-	EXPECT_EQ(3, stats(v).out_domains);
+	EXPECT_EQ(3, stats(v).domains);
 	/* One that exists can be joined, and when one goes, one may come */
 	EXPECT_ST(OK, g_attach(v, 10, EMU(2)));
 	EXPECT_ST(OK, g_detach(v, 11, EMU(1)));
 	EXPECT_ST(OK, g_attach(v, 12, EP(1)));
 	/* Lowering the limit takes nothing away */
 	ASSERT_EQ(0, vmm_set_limits(v, 1, 0, 0));
-	EXPECT_EQ(3, stats(v).out_domains);
+	EXPECT_EQ(3, stats(v).domains);
 	EXPECT_ST(NOMEM, g_attach(v, 13, EMU(3)));
 }
 
@@ -89,7 +89,7 @@ TEST_F(limit, mappings)
 				    MAP_RW));
 	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
 			       RAM_GPA, MAP_RW));
-	EXPECT_EQ(10, stats(v).out_mappings);
+	EXPECT_EQ(10, stats(v).mappings);
 	EXPECT_ST(OK, g_unmap(v, DOM + 1, IOVA + PAGE, IOVA + 2 * PAGE - 1));
 	/* What one device does not use is no other's, if there are devices */
 	EXPECT_ST(self->e.kind == DEV_NONE ? OK : NOMEM,
@@ -99,7 +99,7 @@ TEST_F(limit, mappings)
 		  g_map(v, DOM + 1, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
 			RAM_GPA, MAP_RW));
 	ASSERT_EQ(0, vmm_set_limits(v, 0, 5, 0));
-	EXPECT_EQ(10, stats(v).out_mappings);
+	EXPECT_EQ(10, stats(v).mappings);
 	EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
 	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA,
 			       MAP_RW));
@@ -108,7 +108,7 @@ TEST_F(limit, mappings)
 /* Memory is given back, all of it */
 TEST_F_TIMEOUT(limit, nothing_is_left_over, 120)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	unsigned int n, i;
 	long before = 0;
@@ -121,13 +121,13 @@ TEST_F_TIMEOUT(limit, nothing_is_left_over, 120)
 				ASSERT_ST(OK, g_batch_run(v, 100));
 		}
 		s = stats(v);
-		EXPECT_EQ(1000, s.out_mappings);
+		EXPECT_EQ(1000, s.mappings);
 		EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
 		s = stats(v);
-		EXPECT_EQ(0, s.out_mappings);
-		EXPECT_EQ(0, s.out_mapped_bytes);
-		EXPECT_EQ(0, s.out_table_pages);
-		EXPECT_EQ(0, s.out_domains);
+		EXPECT_EQ(0, s.mappings);
+		EXPECT_EQ(0, s.mapped_bytes);
+		EXPECT_EQ(0, s.table_pages);
+		EXPECT_EQ(0, s.domains);
 		ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
 		if (n == 2)
 			before = slab_kib();
@@ -164,7 +164,7 @@ TEST(limit_huge_map_software)
 	slab = slab_kib();
 	EXPECT_ST(OK, g_map(&v, DOM, GIB(4), GIB(4) + size - 1, GIB(1024),
 			    MAP_RW));
-	EXPECT_EQ(size, stats(&v).out_mapped_bytes);
+	EXPECT_EQ(size, stats(&v).mapped_bytes);
 	EXPECT_LT(slab_kib() - slab, 4096);
 	EXPECT_ST(RANGE, g_unmap(&v, DOM, GIB(4), GIB(4) + PAGE - 1));
 	EXPECT_ST(OK, g_unmap(&v, DOM, GIB(4), GIB(4) + size - 1));
@@ -216,11 +216,11 @@ TEST_F_TIMEOUT(limit_dev, stale_page_tables_are_freed, 300)
 		ASSERT_ST(OK, g_map(v, DOM, at, at + PAGE - 1, RAM_GPA,
 				    MAP_RW));
 		ASSERT_ST(OK, g_unmap(v, DOM, at, at + PAGE - 1));
-		if (stats(v).out_table_pages > worst)
-			worst = stats(v).out_table_pages;
+		if (stats(v).table_pages > worst)
+			worst = stats(v).table_pages;
 	}
 	EXPECT_LE(worst, limit);
-	EXPECT_GT(stats(v).out_rebuilds, n / limit / 2);
+	EXPECT_GT(stats(v).rebuilds, n / limit / 2);
 	if (self->e.kind == DEV_MOCK) {
 		ASSERT_EQ(0, mock_ctl(self->e.dev[0], &ctl));
 		EXPECT_LE(ctl.domain_tables / PAGE, limit);
@@ -236,7 +236,7 @@ TEST_F_TIMEOUT(limit_dev, stale_page_tables_are_freed, 300)
 /* A thread that kicks does not go through all mappings of a domain */
 TEST_F_TIMEOUT(limit_dev, rebuilds_are_the_workers, 120)
 {
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 	unsigned int i, rebuilds = 0, kicked = 0;
 	struct vmm *v = self->v;
 	__u64 at;
@@ -248,11 +248,11 @@ TEST_F_TIMEOUT(limit_dev, rebuilds_are_the_workers, 120)
 		ASSERT_ST(OK, g_map(v, DOM, at, at + PAGE - 1, RAM_GPA,
 				    MAP_RW));
 		after = stats(v);
-		if (after.out_rebuilds != before.out_rebuilds) {
-			EXPECT_EQ(before.out_in_place, after.out_in_place);
+		if (after.rebuilds != before.rebuilds) {
+			EXPECT_EQ(before.in_place, after.in_place);
 			rebuilds++;
 		}
-		kicked += after.out_in_place - before.out_in_place;
+		kicked += after.in_place - before.in_place;
 		ASSERT_ST(OK, g_unmap(v, DOM, at, at + PAGE - 1));
 	}
 	EXPECT_GT(rebuilds, 0);
@@ -276,14 +276,14 @@ TEST_F_TIMEOUT(limit_dev, page_tables_in_use, 120)
 	EXPECT_ST(NOMEM, st);
 	EXPECT_GE(n, limit / 4);
 	EXPECT_LE(n, limit);
-	EXPECT_EQ(n, stats(v).out_mappings);
-	EXPECT_LE(stats(v).out_table_pages, limit);
+	EXPECT_EQ(n, stats(v).mappings);
+	EXPECT_LE(stats(v).table_pages, limit);
 	/* Where there is a table, there is room */
 	EXPECT_ST(OK, g_map(v, DOM, GIB(8) + PAGE, GIB(8) + 2 * PAGE - 1,
 			    RAM_GPA, MAP_RW));
 	/* One request for more than the limit allows fails as a whole */
 	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
-	EXPECT_EQ(0, stats(v).out_mappings);
+	EXPECT_EQ(0, stats(v).mappings);
 	st = OK;
 	for (i = 0; i < limit / 4 && st == OK; i++) {
 		at = GIB(16) + i * SPAN;
@@ -362,7 +362,7 @@ TEST_F_TIMEOUT(limit_dev, rebuild_leaves_others_alone, 240)
 				    MAP_RW));
 		ASSERT_ST(OK, g_unmap(v, DOM + 1, at, at + PAGE - 1));
 	}
-	before = stats(v).out_rebuilds;
+	before = stats(v).rebuilds;
 	trace_mark(&self->e.trace);
 	if (self->e.kind == DEV_MOCK)
 		ASSERT_EQ(0, mock_ctl(self->e.dev[1], &was));
@@ -379,7 +379,7 @@ TEST_F_TIMEOUT(limit_dev, rebuild_leaves_others_alone, 240)
 	STORE(&self->stop, 1);
 	pthread_join(thread, NULL);
 	EXPECT_GT(refused, 0);
-	EXPECT_GT(stats(v).out_rebuilds, before);
+	EXPECT_GT(stats(v).rebuilds, before);
 	EXPECT_GT(self->moved, 10);
 	EXPECT_EQ(0, self->lost)
 		TH_LOG("%u of %u transfers are lost", self->lost, self->moved);
@@ -413,7 +413,7 @@ TEST_F_TIMEOUT(limit_dev, large_map, 300)
 {
 	const __u64 gpa = GIB(64), piece = MIB(8);
 	__u64 size = self->e.kind == DEV_MOCK ? MIB(128) : GIB(2), at, start;
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	long slab;
 
@@ -430,14 +430,14 @@ TEST_F_TIMEOUT(limit_dev, large_map, 300)
 	TH_LOG("%llu MiB mapped in %llu ms, slab grew by %ld KiB", size >> 20,
 	       (now_ns() - start) / 1000000, slab_kib() - slab);
 	s = stats(v);
-	EXPECT_EQ(1, s.out_mappings);
-	EXPECT_EQ(size, s.out_mapped_bytes);
+	EXPECT_EQ(1, s.mappings);
+	EXPECT_EQ(size, s.mapped_bytes);
 	/* iommufd has an area for each of the pieces; the rest is small */
 	EXPECT_LT(slab_kib() - slab, 2048 + (long)(size / piece) * 4);
 	start = now_ns();
 	EXPECT_ST(OK, g_unmap(v, DOM, GIB(8), GIB(8) + size - 1));
 	TH_LOG("unmapped in %llu ms", (now_ns() - start) / 1000000);
-	EXPECT_EQ(0, stats(v).out_mapped_bytes);
+	EXPECT_EQ(0, stats(v).mapped_bytes);
 }
 
 SUITE;

@@ -281,7 +281,7 @@ static void *adds_endpoint(void *arg)
 /* Whoever reads what is in /proc waits for nobody */
 static int fdinfo_reads(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	char path[64], buf[KIB(8)];
 	int status, i;
 	pid_t pid;
@@ -560,7 +560,7 @@ TEST_F(meanwhile_events, endpoint_is_replaced)
 {
 	const __u64 record[4] = { 0x10, 0, 0x1000, 0 };
 	struct virtio_iommu_fault_pasid f;
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 
 	ASSERT_EQ(0, mock_event(self->d, 3, VHOST_IOMMU_MOCK_EVENT_F_SID,
@@ -573,8 +573,8 @@ TEST_F(meanwhile_events, endpoint_is_replaced)
 	g_events_post(v, 4);
 	EXPECT_EQ(-ETIMEDOUT, g_event(v, &f, 200));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_events);
-	EXPECT_EQ(3, s.out_events_dropped);
+	EXPECT_EQ(0, s.events);
+	EXPECT_EQ(3, s.events_dropped);
 }
 
 SUITE;

@@ -31,9 +31,9 @@ FIXTURE_TEARDOWN(ring)
 
 static __u64 ring_errors(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
-	return vmm_stats(v, &s) ? ~0ULL : s.out_ring_errors;
+	return vmm_stats(v, &s) ? ~0ULL : s.ring_errors;
 }
 
 static struct seg seg(__u64 gpa, __u32 len, bool write)
@@ -300,7 +300,7 @@ TEST_F(ring, in_order)
  */
 TEST_F(ring, batches)
 {
-	struct vhost_iommu_stats a, b;
+	struct vmm_stats a, b;
 	unsigned int i;
 
 	ASSERT_EQ(0, vmm_stats(self->v, &a));
@@ -310,16 +310,16 @@ TEST_F(ring, batches)
 	ASSERT_ST(OK, g_batch_run(self->v, 128));
 	ASSERT_EQ(0, vmm_set_running(self->v, false));
 	ASSERT_EQ(0, vmm_stats(self->v, &b));
-	EXPECT_EQ(128, b.out_requests[VIRTIO_IOMMU_T_MAP] -
-		       a.out_requests[VIRTIO_IOMMU_T_MAP]);
-	EXPECT_EQ(128, b.out_mappings);
-	EXPECT_GE(b.out_batches - a.out_batches, 2);
-	EXPECT_LE(b.out_batches - a.out_batches, 8);
+	EXPECT_EQ(128, b.requests[VIRTIO_IOMMU_T_MAP] -
+		       a.requests[VIRTIO_IOMMU_T_MAP]);
+	EXPECT_EQ(128, b.mappings);
+	EXPECT_GE(b.batches - a.batches, 2);
+	EXPECT_LE(b.batches - a.batches, 8);
 }
 
 TEST_F(ring, statistics)
 {
-	struct vhost_iommu_stats a, b;
+	struct vmm_stats a, b;
 
 	ASSERT_EQ(0, vmm_stats(self->v, &a));
 	EXPECT_ST(OK, works(self->v));
@@ -330,20 +330,19 @@ TEST_F(ring, statistics)
 	ASSERT_EQ(0, vmm_set_running(self->v, false));
 	ASSERT_EQ(0, vmm_stats(self->v, &b));
 #define MORE(n, f) EXPECT_EQ(n, b.f - (a).f)
-	MORE(2, out_requests[VIRTIO_IOMMU_T_MAP]);
-	MORE(2, out_requests[VIRTIO_IOMMU_T_UNMAP]);
-	MORE(2, out_requests[VIRTIO_IOMMU_T_DETACH]);
-	MORE(0, out_requests[VIRTIO_IOMMU_T_PROBE]);
-	MORE(3, out_status[OK]);
-	MORE(1, out_status[NOENT]);
-	MORE(1, out_status[RANGE]);
-	MORE(1, out_status[INVAL]);
-	MORE(0, out_no_status);
-	MORE(6, out_batches);
+	MORE(2, requests[VIRTIO_IOMMU_T_MAP]);
+	MORE(2, requests[VIRTIO_IOMMU_T_UNMAP]);
+	MORE(2, requests[VIRTIO_IOMMU_T_DETACH]);
+	MORE(0, requests[VIRTIO_IOMMU_T_PROBE]);
+	MORE(3, replies[OK]);
+	MORE(1, replies[NOENT]);
+	MORE(1, replies[RANGE]);
+	MORE(1, replies[INVAL]);
+	MORE(0, no_status);
+	MORE(6, batches);
 #undef MORE
-	EXPECT_EQ(0, b.out_ring_errors);
-	EXPECT_EQ(0, b.out_host_errors);
-	EXPECT_EQ(0, b.__reserved);
+	EXPECT_EQ(0, b.ring_errors);
+	EXPECT_EQ(0, b.host_errors);
 }
 
 /* The index runs through its 16 bits more than once */
@@ -421,7 +420,7 @@ TEST_F(ring, busy_polling)
 	struct vhost_vring_state s = {
 		.index = VHOST_IOMMU_VQ_REQUEST, .num = 200000,
 	};
-	struct vhost_iommu_stats a, b;
+	struct vmm_stats a, b;
 	unsigned int i;
 	int rc;
 
@@ -447,14 +446,14 @@ TEST_F(ring, busy_polling)
 	ASSERT_EQ(0, vmm_stats(self->v, &b));
 	/* With one CPU, it gives way to us at once */
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
-		EXPECT_GE(b.out_poll_hits - a.out_poll_hits, 1);
-	EXPECT_LE(b.out_poll_hits - a.out_poll_hits, 200);
+		EXPECT_GE(b.poll_hits - a.poll_hits, 1);
+	EXPECT_LE(b.poll_hits - a.poll_hits, 200);
 }
 
 /* A ring that is full all the time does not take the worker from another */
 TEST_F_TIMEOUT(ring, flood_does_not_starve, 60)
 {
-	struct vhost_iommu_stats sa, sb;
+	struct vmm_stats sa, sb;
 	struct env other;
 	__u64 end, start, worst = 0;
 	unsigned int i;

@@ -34,9 +34,9 @@ static int state(struct vmm *v, __u32 ep)
 
 static __u32 domains(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
-	return vmm_stats(v, &s) ? ~0u : s.out_domains;
+	return vmm_stats(v, &s) ? ~0u : s.domains;
 }
 
 /* Restart with other features; only without endpoints in domains */
@@ -52,11 +52,11 @@ static int refeature(struct vmm *v, __u64 features)
 
 TEST_F(attach, ok)
 {
-	struct vhost_iommu_get_endpoint ep;
+	struct vhost_iommu_get_attachment ep;
 
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self->v, EP(0)));
 	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
-	ASSERT_EQ(0, vmm_endpoint(self->v, EP(0), &ep));
+	ASSERT_EQ(0, vmm_attachment(self->v, EP(0), 0, &ep));
 	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, ep.out_state);
 	EXPECT_EQ(1, ep.out_domain);
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self->v, EP(1)));
@@ -172,7 +172,7 @@ TEST_F(attach, any_domain_without_the_feature)
 
 TEST_F(attach, last_endpoint_ends_the_domain)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
 	EXPECT_ST(OK, g_attach(self->v, 1, EP(0)));
 	EXPECT_ST(OK, g_attach(self->v, 1, EP(1)));
@@ -186,9 +186,9 @@ TEST_F(attach, last_endpoint_ends_the_domain)
 	EXPECT_ST(NOENT, g_map(self->v, 1, IOVA, IOVA + PAGE - 1, RAM_GPA,
 			       MAP_RW));
 	ASSERT_EQ(0, vmm_stats(self->v, &s));
-	EXPECT_EQ(0, s.out_domains);
-	EXPECT_EQ(0, s.out_mappings);
-	EXPECT_EQ(0, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.domains);
+	EXPECT_EQ(0, s.mappings);
+	EXPECT_EQ(0, s.mapped_bytes);
 }
 
 TEST_F(attach, detach_unknown_endpoint)

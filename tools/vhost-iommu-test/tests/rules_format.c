@@ -83,7 +83,7 @@ static struct virtio_iommu_req_map good_map(void)
 TEST_F(format, unknown_type)
 {
 	static const __u8 unknown[] = { 0, 6, 7, 8, 0x7f, 0xff };
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 	__u8 out[128] = { }, in[16];
 	struct req r = {
 		.out = out, .out_len = sizeof(out),
@@ -99,9 +99,9 @@ TEST_F(format, unknown_type)
 	}
 	ASSERT_EQ(0, vmm_stats(self->v, &after));
 	EXPECT_EQ(ARRAY_SIZE(unknown),
-		  after.out_requests[0] - before.out_requests[0]);
+		  after.requests[0] - before.requests[0]);
 	EXPECT_EQ(ARRAY_SIZE(unknown),
-		  after.out_no_status - before.out_no_status);
+		  after.no_status - before.no_status);
 }
 
 TEST_F(format, no_head)
@@ -232,7 +232,7 @@ static int with_features(struct vmm *v, __u64 features)
 
 TEST_F(format, map_without_the_feature)
 {
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 	struct vmm *v = self->v;
 
 	ASSERT_EQ(0, with_features(v, v->features &
@@ -242,8 +242,8 @@ TEST_F(format, map_without_the_feature)
 				   MAP_RW));
 	EXPECT_ST(NO_STATUS, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
 	ASSERT_EQ(0, vmm_stats(v, &after));
-	EXPECT_EQ(2, after.out_no_status - before.out_no_status);
-	EXPECT_EQ(0, after.out_mappings);
+	EXPECT_EQ(2, after.no_status - before.no_status);
+	EXPECT_EQ(0, after.mappings);
 	EXPECT_ST(OK, g_attach(v, DOM + 1, EP(0)));
 }
 

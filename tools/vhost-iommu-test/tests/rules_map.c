@@ -45,16 +45,16 @@ static int u(struct vmm *v, unsigned int first, unsigned int last)
 
 static __u64 mappings(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
-	return vmm_stats(v, &s) ? ~0ULL : s.out_mappings;
+	return vmm_stats(v, &s) ? ~0ULL : s.mappings;
 }
 
 static __u64 bytes(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
-	return vmm_stats(v, &s) ? ~0ULL : s.out_mapped_bytes;
+	return vmm_stats(v, &s) ? ~0ULL : s.mapped_bytes;
 }
 
 TEST_F(map, unmap_example_1)

@@ -149,7 +149,7 @@ static void everybody(struct __test_metadata *_metadata, SELF, unsigned int n)
 static void goes_on(struct __test_metadata *_metadata, SELF, unsigned int n,
 		    unsigned int timeout_ms)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	unsigned int i;
 	int st[256];
 
@@ -159,9 +159,9 @@ static void goes_on(struct __test_metadata *_metadata, SELF, unsigned int n,
 	for (i = 0; i < n; i++)
 		EXPECT_ST(OK, st[i]);
 	ASSERT_EQ(0, vmm_stats(self->v, &s));
-	EXPECT_EQ(0, s.out_mappings);
-	EXPECT_EQ(0, s.out_mapped_bytes);
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(0, s.mappings);
+	EXPECT_EQ(0, s.mapped_bytes);
+	EXPECT_EQ(0, s.host_errors);
 	was_prompt(_metadata, self, thread_ns(self->worker) - self->began);
 }
 
@@ -204,22 +204,22 @@ static void half_a_map(struct __test_metadata *_metadata, SELF)
 /* Half a MAP is in the ring when the device is reset */
 TEST_F_TIMEOUT(stop, reset_amid_a_map, 120)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 
 	half_a_map(_metadata, self);
 	ASSERT_EQ(0, vmm_reset(v));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_mappings);
-	EXPECT_EQ(0, s.out_mapped_bytes);
-	EXPECT_EQ(0, s.out_table_pages);
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(0, s.mappings);
+	EXPECT_EQ(0, s.mapped_bytes);
+	EXPECT_EQ(0, s.table_pages);
+	EXPECT_EQ(0, s.host_errors);
 }
 
 /* The guest, or another VMM, puts another request in the place of half a MAP */
 TEST_F_TIMEOUT(stop, another_map_instead, 120)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 
 	half_a_map(_metadata, self);
@@ -228,28 +228,28 @@ TEST_F_TIMEOUT(stop, another_map_instead, 120)
 	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA, BIG_IOVA + MIB(1) - 1, RAM_GPA,
 			    MAP_RW));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(1, s.out_mappings);
-	EXPECT_EQ(MIB(1), s.out_mapped_bytes);
+	EXPECT_EQ(1, s.mappings);
+	EXPECT_EQ(MIB(1), s.mapped_bytes);
 	EXPECT_ST(RANGE, g_unmap(v, DOM, BIG_IOVA, BIG_IOVA + PAGE - 1));
 	EXPECT_ST(OK, g_unmap(v, DOM, BIG_IOVA, BIG_IOVA + self->size - 1));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_mapped_bytes);
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(0, s.mapped_bytes);
+	EXPECT_EQ(0, s.host_errors);
 }
 
 /* The last piece of a MAP is not guest RAM: nothing of it is mapped */
 TEST_F_TIMEOUT(stop, end_is_not_ram, 120)
 {
 	struct vhost_iommu_mock_ctl ctl;
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 
 	ASSERT_EQ(0, big_ram(self));
 	EXPECT_ST(INVAL, g_map(v, DOM, BIG_IOVA, BIG_IOVA + self->size +
 			       PAGE - 1, BIG_GPA, MAP_RW));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_mappings);
-	EXPECT_EQ(0, s.out_mapped_bytes);
+	EXPECT_EQ(0, s.mappings);
+	EXPECT_EQ(0, s.mapped_bytes);
 	if (self->e.kind == DEV_MOCK) {
 		ASSERT_EQ(0, mock_ctl(self->e.dev[0], &ctl));
 		EXPECT_EQ(0, ctl.domain_bytes);
@@ -263,7 +263,7 @@ TEST_F_TIMEOUT(stop, end_is_not_ram, 120)
 TEST_F_TIMEOUT(stop, remove_ram_of_a_large_map, 120)
 {
 	const __u64 at = MIB(10), len = MIB(16) + KIB(8);
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	__u64 n = 0;
 
@@ -274,9 +274,9 @@ TEST_F_TIMEOUT(stop, remove_ram_of_a_large_map, 120)
 				    &n));
 	EXPECT_EQ(1, n);
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(2, s.out_mappings);
-	EXPECT_EQ(self->size - PAGE - len, s.out_mapped_bytes);
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(2, s.mappings);
+	EXPECT_EQ(self->size - PAGE - len, s.mapped_bytes);
+	EXPECT_EQ(0, s.host_errors);
 	/* There is a hole now, and only there */
 	EXPECT_ST(INVAL, g_map(v, DOM, BIG_IOVA + at - PAGE,
 			       BIG_IOVA + at - 1, RAM_GPA, MAP_RW));
@@ -287,8 +287,8 @@ TEST_F_TIMEOUT(stop, remove_ram_of_a_large_map, 120)
 			       MAP_RW));
 	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_mapped_bytes);
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(0, s.mapped_bytes);
+	EXPECT_EQ(0, s.host_errors);
 }
 
 TEST_F_TIMEOUT(stop, prompt_unmaps, 240)
@@ -326,7 +326,7 @@ TEST_F_TIMEOUT(stop, prompt_detach, 240)
 		.out_len = offsetof(struct virtio_iommu_req_detach, tail),
 		.in_len = sizeof(struct virtio_iommu_req_tail),
 	};
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	unsigned int i;
 	void *in;
@@ -350,9 +350,9 @@ TEST_F_TIMEOUT(stop, prompt_detach, 240)
 	EXPECT_EQ(OK, *(__u8 *)in);
 	was_prompt(_metadata, self, thread_ns(self->worker) - self->began);
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_mappings);
-	EXPECT_EQ(0, s.out_domains);
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(0, s.mappings);
+	EXPECT_EQ(0, s.domains);
+	EXPECT_EQ(0, s.host_errors);
 }
 
 /*

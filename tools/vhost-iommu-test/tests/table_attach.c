@@ -41,9 +41,9 @@ static int state(struct vmm *v, unsigned int i)
 
 static __u32 domains(struct vmm *v)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
-	return vmm_stats(v, &s) ? ~0u : s.out_domains;
+	return vmm_stats(v, &s) ? ~0u : s.domains;
 }
 
 static int attach(FIXTURE_DATA(table) *self, __u64 ste0, __u64 ste1)
@@ -82,14 +82,15 @@ static bool taken(FIXTURE_DATA(table) *self, __u64 ste0, __u64 ste1)
 
 TEST_F(table, ok)
 {
-	struct vhost_iommu_get_endpoint ep;
+	struct vhost_iommu_get_attachment ep;
 
 	EXPECT_ST(OK, attach(self, self->ste0, STE1_USUAL));
-	ASSERT_EQ(0, vmm_endpoint(self->v, EP(0), &ep));
+	ASSERT_EQ(0, vmm_attachment(self->v, EP(0), 0, &ep));
 	EXPECT_EQ(VHOST_IOMMU_STATE_TABLE, ep.out_state);
 	EXPECT_EQ(5, ep.out_state);
 	EXPECT_EQ(DOM, ep.out_domain);
 	EXPECT_EQ(VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_TABLE, ep.out_flags);
+	EXPECT_EQ(self->v->nest.handle, ep.out_viommu);
 	EXPECT_EQ(0, ep.out_mappings);
 	EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self->v, 1));
 	EXPECT_EQ(1, domains(self->v));

@@ -22,7 +22,7 @@ FIXTURE(cmds)
 	char seq[4096];
 	struct trace_range r[512];
 	unsigned int nr;
-	struct vhost_iommu_stats before;
+	struct vmm_stats before;
 };
 
 KIND_VARIANTS(cmds);
@@ -64,7 +64,7 @@ static void begin(SELF)
 /* Looks at what came since begin(); checks that the counters say the same */
 static bool look(SELF)
 {
-	struct vhost_iommu_stats after;
+	struct vmm_stats after;
 	unsigned int cmds = 0, syncs = 0;
 	__u64 counted, calls;
 	const char *p;
@@ -77,13 +77,13 @@ static bool look(SELF)
 		syncs += *p == 'S';
 	}
 	vmm_stats(self->v, &after);
-	counted = after.out_inv_commands - self->before.out_inv_commands;
-	calls = after.out_inv_calls - self->before.out_inv_calls;
+	counted = after.inv_commands - self->before.inv_commands;
+	calls = after.inv_calls - self->before.inv_calls;
 	if (counted == cmds && calls <= syncs && !calls == !cmds &&
-	    after.out_host_errors == self->before.out_host_errors)
+	    after.host_errors == self->before.host_errors)
 		return true;
 	ksft_print_msg("%s: %llu commands in %llu arrays counted, %llu host errors\n",
-		       self->seq, counted, calls, after.out_host_errors);
+		       self->seq, counted, calls, after.host_errors);
 	return false;
 }
 

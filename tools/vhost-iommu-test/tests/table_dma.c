@@ -507,7 +507,7 @@ TEST_F_TIMEOUT(tdma, every_move, 300)
 		[TABLE_BYPASS] = VHOST_IOMMU_STATE_TABLE,
 		[TABLE_ABORT] = VHOST_IOMMU_STATE_TABLE,
 	};
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	unsigned int from, to;
 
 	NOT_WITH_A_DRIVER;
@@ -521,9 +521,9 @@ TEST_F_TIMEOUT(tdma, every_move, 300)
 			ASSERT_TRUE(right_place(self, to))
 				TH_LOG("from %u to %u", from, to);
 			ASSERT_EQ(0, vmm_stats(self->v, &s));
-			EXPECT_EQ(to != BLOCKED, s.out_domains);
+			EXPECT_EQ(to != BLOCKED, s.domains);
 		}
-	EXPECT_EQ(0, s.out_host_errors);
+	EXPECT_EQ(0, s.host_errors);
 }
 
 TEST_F_TIMEOUT(tdma, replaced_table, 60)

@@ -58,9 +58,9 @@ FIXTURE_TEARDOWN(faults)
 	env_down(&self->e);
 }
 
-static struct vhost_iommu_stats stats(SELF)
+static struct vmm_stats stats(SELF)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
 	vmm_stats(self->v, &s);
 	return s;
@@ -115,9 +115,9 @@ TEST_F(faults, not_mapped)
 	ASSERT_EQ(0, dev_store(self->d, GOOD, LEN));
 	ASSERT_EQ(0, dev_load(self->d, RDONLY, LEN));
 	EXPECT_TRUE(no_event(self));
-	EXPECT_EQ(2, stats(self).out_events);
-	EXPECT_EQ(0, stats(self).out_events_dropped);
-	EXPECT_EQ(0, stats(self).out_events_lost);
+	EXPECT_EQ(2, stats(self).events);
+	EXPECT_EQ(0, stats(self).events_dropped);
+	EXPECT_EQ(0, stats(self).events_lost);
 	/* The guest was told that there is something */
 	EXPECT_NE(0, eventfd_take(self->v->vq[VHOST_IOMMU_VQ_EVENT].call));
 }
@@ -212,8 +212,8 @@ TEST_F(faults, not_the_guests)
 	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
 	ASSERT_EQ(0, dev_store(self->d, GOOD, LEN));
 	EXPECT_TRUE(no_event(self));
-	EXPECT_EQ(0, stats(self).out_events);
-	EXPECT_EQ(0, stats(self).out_events_dropped);
+	EXPECT_EQ(0, stats(self).events);
+	EXPECT_EQ(0, stats(self).events_dropped);
 }
 
 /* Without buffers they wait, in the order in which they came */
@@ -225,7 +225,7 @@ TEST_F(faults, no_buffers)
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, dev_store(self->d, BAD(i), LEN));
 	let_events_come(self, 5);
-	EXPECT_EQ(0, stats(self).out_events);
+	EXPECT_EQ(0, stats(self).events);
 	/* The worker has nothing to do, and does nothing */
 	before = thread_ns(vmm_worker_tid());
 	wall = now_ns();
@@ -246,9 +246,9 @@ TEST_F(faults, no_buffers)
 		EXPECT_TRUE(event_is(self, 0, VIRTIO_IOMMU_FAULT_R_MAPPING,
 				     F_WRITE | F_ADDR, BAD(i)));
 	}
-	EXPECT_EQ(5, stats(self).out_events);
-	EXPECT_EQ(0, stats(self).out_events_lost);
-	EXPECT_EQ(0, stats(self).out_events_dropped);
+	EXPECT_EQ(5, stats(self).events);
+	EXPECT_EQ(0, stats(self).events_lost);
+	EXPECT_EQ(0, stats(self).events_dropped);
 	/* And those that come now come at once */
 	ASSERT_EQ(0, dev_store(self->d, BAD(7), LEN));
 	EXPECT_TRUE(event_is(self, 0, VIRTIO_IOMMU_FAULT_R_MAPPING,
@@ -268,7 +268,7 @@ TEST_F(faults, lost)
 			ASSERT_EQ(0, dev_store(self->d, BAD(i), LEN));
 		total += i;
 		let_events_come(self, i);
-		EXPECT_EQ(got, stats(self).out_events);
+		EXPECT_EQ(got, stats(self).events);
 		g_events_post(self->v, 2 * DEPTH);
 		for (i = 0; !g_event(self->v, &f, 500); i++) {
 			EXPECT_GT(le64toh(f.address), last);
@@ -276,8 +276,8 @@ TEST_F(faults, lost)
 			got++;
 		}
 		EXPECT_GE(i, DEPTH);
-		EXPECT_EQ(total, got + stats(self).out_events_lost);
-		EXPECT_EQ(got, stats(self).out_events);
+		EXPECT_EQ(total, got + stats(self).events_lost);
+		EXPECT_EQ(got, stats(self).events);
 		/* Use up the buffers that are left, so that none is there */
 		for (; i < 2 * DEPTH; i++) {
 			ASSERT_EQ(0, dev_store(self->d, BAD(40), LEN));
@@ -286,9 +286,9 @@ TEST_F(faults, lost)
 			got++;
 		}
 	}
-	EXPECT_EQ(total, got + stats(self).out_events_lost);
-	EXPECT_GE(stats(self).out_events_lost, 8);
-	EXPECT_EQ(0, stats(self).out_events_dropped);
+	EXPECT_EQ(total, got + stats(self).events_lost);
+	EXPECT_GE(stats(self).events_lost, 8);
+	EXPECT_EQ(0, stats(self).events_dropped);
 }
 
 TEST_F(faults, stopped)
@@ -320,7 +320,7 @@ TEST_F(faults, reset)
 	let_events_come(self, 3);
 	ASSERT_EQ(0, vmm_set_running(v, false));
 	ASSERT_EQ(0, vmm_reset(v));
-	EXPECT_EQ(3, stats(self).out_events_dropped);
+	EXPECT_EQ(3, stats(self).events_dropped);
 	ASSERT_EQ(0, vmm_set_rings(v, 256));
 	ASSERT_EQ(0, vmm_start(v));
 	g_events_post(v, 4);
@@ -329,7 +329,7 @@ TEST_F(faults, reset)
 	ASSERT_EQ(0, dev_store(self->d, BAD(5), LEN));
 	EXPECT_TRUE(event_is(self, 0, VIRTIO_IOMMU_FAULT_R_MAPPING,
 			     F_WRITE | F_ADDR, BAD(5)));
-	EXPECT_EQ(0, stats(self).out_events_lost);
+	EXPECT_EQ(0, stats(self).events_lost);
 }
 
 /* An endpoint that is gone, with events that are still here */
@@ -355,8 +355,8 @@ TEST_F(faults, endpoint_removed)
 		EXPECT_EQ(0, i);
 	}
 	EXPECT_TRUE(no_event(self));
-	EXPECT_EQ(5, stats(self).out_events + stats(self).out_events_dropped);
-	EXPECT_EQ(0, stats(self).out_events_lost);
+	EXPECT_EQ(5, stats(self).events + stats(self).events_dropped);
+	EXPECT_EQ(0, stats(self).events_lost);
 }
 
 TEST_F(faults, viommu_removed)
@@ -367,7 +367,6 @@ TEST_F(faults, viommu_removed)
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(0, dev_store(self->d, BAD(i), LEN));
 	let_events_come(self, 4);
-	EXPECT_EQ(-EBUSY, vmm_remove_viommu(v));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, vmm_remove_endpoint(v, EP(i)));
 	EXPECT_EQ(0, vmm_remove_viommu(v));
@@ -418,7 +417,7 @@ TEST_F(faults, without_a_queue)
 	ASSERT_EQ(0, dev_store(self->d, BAD(0), LEN));
 	EXPECT_TRUE(no_event(self));
 	EXPECT_GT(read(v->nest.event_fd, h, sizeof(h)), 0);
-	EXPECT_EQ(0, stats(self).out_events);
+	EXPECT_EQ(0, stats(self).events);
 }
 
 static __u64 event_area(struct vmm *v)
@@ -479,8 +478,8 @@ TEST_F(faults, odd_buffers)
 	memcpy((__u8 *)&f + 12, p + 768, 12);
 	EXPECT_EQ(BAD(1), le64toh(f.address));
 	EXPECT_EQ(EP(0), le32toh(f.endpoint));
-	EXPECT_EQ(2, stats(self).out_events);
-	EXPECT_EQ(0, stats(self).out_events_dropped);
+	EXPECT_EQ(2, stats(self).events);
+	EXPECT_EQ(0, stats(self).events_dropped);
 }
 
 /* An event ring that can't be read is the guest's loss; requests go on */
@@ -508,7 +507,7 @@ TEST_F(faults, broken_ring)
 	EXPECT_ST(OK, g_inv(v, inv_domain(DOM, 3)));
 	ASSERT_EQ(0, dev_store(self->d, BAD(2), LEN));
 	EXPECT_ST(OK, g_inv(v, inv_domain(DOM, 3)));
-	EXPECT_GT(stats(self).out_ring_errors, 0);
+	EXPECT_GT(stats(self).ring_errors, 0);
 	/* Made new, it works again */
 	ASSERT_EQ(0, vmm_set_running(v, false));
 	ASSERT_EQ(0, vmm_set_vring(v, VHOST_IOMMU_VQ_EVENT, 256));
@@ -535,14 +534,14 @@ TEST_F(faults, no_event_ring)
 	env_down(&self->e);
 	vmm_init(v);
 	v->table = true;
-	v->features |= FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
+	vmm_propose_tables(v);
 	ASSERT_EQ(0, vmm_open(v));
 	ASSERT_EQ(0, vmm_open_iommufd(v));
 	ASSERT_EQ(0, vmm_add_ram(v, RAM_GPA, RAM_SIZE));
 	ASSERT_EQ(0, vmm_set_owner(v));
 	ASSERT_EQ(0, vmm_set_mem_table(v));
-	ASSERT_EQ(0, vmm_set_features(v));
 	ASSERT_EQ(0, vmm_set_config(v));
+	ASSERT_EQ(0, vmm_set_features(v));
 	ASSERT_EQ(0, vmm_set_vring(v, VHOST_IOMMU_VQ_REQUEST, 256));
 	ASSERT_EQ(0, vmm_set_iommufd(v));
 	d = NULL;

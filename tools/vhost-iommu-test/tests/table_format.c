@@ -244,7 +244,7 @@ static int with_features(struct vmm *v, __u64 features)
 TEST_F(tformat, without_the_feature)
 {
 	struct virtio_iommu_req_attach_table_arm a = good_attach();
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 	__u64 features = self->v->features;
 	struct vmm *v = self->v;
 
@@ -254,8 +254,8 @@ TEST_F(tformat, without_the_feature)
 	EXPECT_ST(NO_STATUS, attach_table_raw(v, &a));
 	EXPECT_ST(NO_STATUS, g_inv(v, inv_domain(DOM, 3)));
 	ASSERT_EQ(0, vmm_stats(v, &after));
-	EXPECT_EQ(2, after.out_no_status - before.out_no_status);
-	EXPECT_EQ(0, after.out_domains);
+	EXPECT_EQ(2, after.no_status - before.no_status);
+	EXPECT_EQ(0, after.domains);
 	EXPECT_ST(OK, g_attach(v, DOM, EP(0)));
 	EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
 	ASSERT_EQ(0, with_features(v, features));
@@ -280,18 +280,18 @@ TEST_F(tformat, without_map_and_unmap)
 TEST_F(tformat, counted_by_type)
 {
 	struct virtio_iommu_req_attach_table_arm a = good_attach();
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 
 	ASSERT_EQ(0, vmm_stats(self->v, &before));
 	attach_table_raw(self->v, &a);
 	g_inv(self->v, inv_domain(DOM, 3));
 	g_inv(self->v, inv_domain(DOM, 3));
 	ASSERT_EQ(0, vmm_stats(self->v, &after));
-	EXPECT_EQ(1, after.out_requests[VIRTIO_IOMMU_T_ATTACH_TABLE] -
-		     before.out_requests[VIRTIO_IOMMU_T_ATTACH_TABLE]);
-	EXPECT_EQ(2, after.out_requests[VIRTIO_IOMMU_T_INVALIDATE] -
-		     before.out_requests[VIRTIO_IOMMU_T_INVALIDATE]);
-	EXPECT_EQ(0, after.out_requests[0] - before.out_requests[0]);
+	EXPECT_EQ(1, after.requests[VIRTIO_IOMMU_T_ATTACH_TABLE] -
+		     before.requests[VIRTIO_IOMMU_T_ATTACH_TABLE]);
+	EXPECT_EQ(2, after.requests[VIRTIO_IOMMU_T_INVALIDATE] -
+		     before.requests[VIRTIO_IOMMU_T_INVALIDATE]);
+	EXPECT_EQ(0, after.requests[0] - before.requests[0]);
 }
 
 SUITE;

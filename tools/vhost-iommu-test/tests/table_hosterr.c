@@ -64,9 +64,9 @@ static int state(SELF)
 	return vmm_ep_state(self->v, EP(0));
 }
 
-static struct vhost_iommu_stats stats(SELF)
+static struct vmm_stats stats(SELF)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 
 	vmm_stats(self->v, &s);
 	return s;
@@ -165,7 +165,7 @@ TEST_F(terr, sync_times_out)
 		EXPECT_EQ(0, failed(120, status));
 	}
 	EXPECT_EQ(VHOST_IOMMU_STATE_TABLE, state(self));
-	EXPECT_EQ(4, stats(self).out_host_errors);
+	EXPECT_EQ(4, stats(self).host_errors);
 }
 
 /* A command is refused, and not again: then nobody suffers */
@@ -276,7 +276,7 @@ TEST_F(terr, no_nested_table)
 			       status_name(st));
 		EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self));
 		EXPECT_FALSE(reaches_any(self));
-		EXPECT_EQ(0, stats(self).out_domains);
+		EXPECT_EQ(0, stats(self).domains);
 	}
 	/* From a paging domain, and from a table domain */
 	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(0)));
@@ -286,7 +286,7 @@ TEST_F(terr, no_nested_table)
 	EXPECT_ST(NOMEM, attach(self));
 	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(self));
 	EXPECT_TRUE(reaches(self, IOVA));
-	EXPECT_EQ(1, stats(self).out_domains);
+	EXPECT_EQ(1, stats(self).domains);
 	ASSERT_ST(OK, attach(self));
 	ASSERT_EQ(0, arm(self, NESTED, 0, 1, ENOMEM, 0));
 	EXPECT_ST(NOMEM, g_attach_table(v, DOM, EP(0), STE0_BYPASS, 0));
@@ -296,7 +296,7 @@ TEST_F(terr, no_nested_table)
 	ASSERT_EQ(0, arm(self, NESTED, 0, 1, ENOMEM, 0));
 	EXPECT_ST(NOMEM, g_attach_table(v, DOM + 2, EP(0), STE0_BYPASS, 0));
 	EXPECT_EQ(VHOST_IOMMU_STATE_TABLE, state(self));
-	EXPECT_EQ(1, stats(self).out_domains);
+	EXPECT_EQ(1, stats(self).domains);
 	EXPECT_ST(OK, g_inv(v, inv_domain(DOM, 3)));
 }
 
@@ -321,7 +321,7 @@ TEST_F(terr, attach_fails)
 			EXPECT_ST(DEVERR, attach(self));
 			EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self));
 			EXPECT_FALSE(reaches_any(self));
-			EXPECT_EQ(0, stats(self).out_domains);
+			EXPECT_EQ(0, stats(self).domains);
 			EXPECT_ST(NOENT, g_inv(v, inv_domain(DOM, 3)));
 			ASSERT_ST(OK, attach(self));
 			EXPECT_TRUE(reaches(self, IOVA));
@@ -331,7 +331,7 @@ TEST_F(terr, attach_fails)
 							 STE0_BYPASS, 0));
 			EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, state(self));
 			EXPECT_FALSE(reaches_any(self));
-			EXPECT_EQ(0, stats(self).out_domains);
+			EXPECT_EQ(0, stats(self).domains);
 		}
 }
 

@@ -301,7 +301,7 @@ TEST_F(inv, between_attaches)
 /* Every combination of scope, caches and flags has an answer, and only one */
 TEST_F_TIMEOUT(inv, all_combinations, 60)
 {
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 	unsigned int scope, caches, flags, i, n = 0;
 	int first, st;
 	struct virtio_iommu_req_invalidate r;
@@ -326,9 +326,9 @@ TEST_F_TIMEOUT(inv, all_combinations, 60)
 						       status_name(st));
 				}
 	ASSERT_EQ(0, vmm_stats(self->v, &after));
-	EXPECT_EQ(n, after.out_requests[VIRTIO_IOMMU_T_INVALIDATE] -
-		     before.out_requests[VIRTIO_IOMMU_T_INVALIDATE]);
-	EXPECT_EQ(0, after.out_host_errors);
+	EXPECT_EQ(n, after.requests[VIRTIO_IOMMU_T_INVALIDATE] -
+		     before.requests[VIRTIO_IOMMU_T_INVALIDATE]);
+	EXPECT_EQ(0, after.host_errors);
 }
 
 SUITE;

@@ -353,7 +353,7 @@ TEST_F(smmu, short_asids)
 /* Commands have to be given twice, each time with the sync behind them */
 TEST_F(smmu, erratum)
 {
-	struct vhost_iommu_stats before, after;
+	struct vmm_stats before, after;
 	struct vmm *v = self->v;
 
 	self->c.flags = IOMMU_HW_INFO_ARM_SMMUV3_ERRATA_REPEAT_TLBI_CFGI;
@@ -365,8 +365,8 @@ TEST_F(smmu, erratum)
 	EXPECT_TRUE(is(self, inv_domain(DOM, 3), "cScSNSNS"));
 	ASSERT_EQ(0, vmm_stats(v, &after));
 	/* Repetitions are not counted */
-	EXPECT_EQ(3, after.out_inv_commands - before.out_inv_commands);
-	EXPECT_EQ(3, after.out_inv_calls - before.out_inv_calls);
+	EXPECT_EQ(3, after.inv_commands - before.inv_commands);
+	EXPECT_EQ(3, after.inv_calls - before.inv_calls);
 	cmds_mark(&self->e, self->d);
 	ASSERT_ST(OK, g_detach(v, DOM, EP(0)));
 	EXPECT_EQ(0, strcmp("NSNS", seq(self, self->d)))
@@ -393,6 +393,7 @@ TEST_F(smmu, vacant_viommu)
 	a.hwpt_id = vacant.parent;
 	ASSERT_EQ(0, xioctl(v->iommufd, IOMMU_VIOMMU_ALLOC, &a));
 	vacant.viommu = a.out_viommu_id;
+	vacant.handle = VMM_HANDLE(3);
 	ASSERT_EQ(0, vmm_add_nest(v, &vacant, -1));
 	ASSERT_EQ(0, vmm_add_viommu(v, v->nest.event_fd));
 	ASSERT_EQ(0, vmm_add_endpoint(v, EP(0), self->d, -1, NULL, 0));
@@ -491,7 +492,7 @@ TEST_F(smmu, faults_of_two_iommus)
 TEST_F(smmu, event_records)
 {
 	struct virtio_iommu_fault_pasid f;
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	unsigned int type;
 	int reason;
@@ -528,13 +529,13 @@ TEST_F(smmu, event_records)
 	}
 	/* Of a device that is none of ours */
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(0, s.out_events_dropped);
+	EXPECT_EQ(0, s.events_dropped);
 	ASSERT_EQ(0, mock_event(self->d, 5, 0, (__u64[4]){ 0x10 | 99ULL << 32 }));
 	g_events_post(v, 8);
 	EXPECT_EQ(-ETIMEDOUT, g_event(v, &f, 100));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(5, s.out_events_dropped);
-	EXPECT_EQ(256, s.out_events);
+	EXPECT_EQ(5, s.events_dropped);
+	EXPECT_EQ(256, s.events);
 }
 
 /* A thousand at once: each is given or counted */
@@ -542,7 +543,7 @@ TEST_F(smmu, event_burst)
 {
 	const __u64 record[4] = { 0x10, 0, 0x1000, 0 };
 	struct virtio_iommu_fault_pasid f;
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = self->v;
 	unsigned int round, i;
 	__u64 given = 0, before;
@@ -569,17 +570,17 @@ TEST_F(smmu, event_burst)
 			given++;
 		}
 		ASSERT_EQ(0, vmm_stats(v, &s));
-		EXPECT_EQ(given, s.out_events);
-		EXPECT_EQ(0, s.out_events_dropped);
+		EXPECT_EQ(given, s.events);
+		EXPECT_EQ(0, s.events_dropped);
 	}
 	/* What waits now is given up by the reset, and counted, too */
 	ASSERT_EQ(0, vmm_set_running(v, false));
 	ASSERT_EQ(0, vmm_reset(v));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	ksft_print_msg("%llu given, %llu lost, %llu dropped\n", s.out_events,
-		       s.out_events_lost, s.out_events_dropped);
+	ksft_print_msg("%llu given, %llu lost, %llu dropped\n", s.events,
+		       s.events_lost, s.events_dropped);
 	EXPECT_EQ(nest_of(self->d).events - before,
-		  s.out_events + s.out_events_lost + s.out_events_dropped);
+		  s.events + s.events_lost + s.events_dropped);
 }
 
 SUITE;

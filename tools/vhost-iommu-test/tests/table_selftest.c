@@ -8,7 +8,7 @@
 #include "table.h"
 
 #define DOM	1
-#define FORMAT	255
+#define FORMAT	FORMAT_SELFTEST
 #define INTACT	VHOST_IOMMU_MOCK_CACHE_DEFAULT
 
 FIXTURE(selftest)
@@ -190,15 +190,15 @@ TEST_F(selftest, faults)
 	EXPECT_EQ(0, le64toh(f.address));
 }
 
-/* A vIOMMU that is announced as what it is not */
-TEST_F(selftest, wrong_type)
+/* A vIOMMU that is announced with a format that it does not have */
+TEST_F(selftest, wrong_format)
 {
 	struct nest n = self->v->nest;
 
 	ASSERT_EQ(0, vmm_remove_endpoint(self->v, EP(0)));
 	ASSERT_EQ(0, vmm_remove_endpoint(self->v, EP(1)));
 	ASSERT_EQ(0, vmm_remove_viommu(self->v));
-	n.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3;
+	n.format = VIRTIO_IOMMU_FORMAT_ARM_SMMUV3;
 	ASSERT_EQ(0, vmm_add_nest(self->v, &n, -1));
 	EXPECT_EQ(-EINVAL, vmm_add_endpoint(self->v, EP(0), self->d, -1, NULL,
 					    0));

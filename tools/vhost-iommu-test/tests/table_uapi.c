@@ -3,9 +3,6 @@
  * The user API's part of table mode: each errno of ADD_VIOMMU, REMOVE_VIOMMU
  * and ADD_ENDPOINT with EP_TABLE.
  */
-#include <fcntl.h>
-#include <sys/eventfd.h>
-
 #include "suite.h"
 #include "table.h"
 
@@ -45,10 +42,11 @@ static struct vhost_iommu_add_viommu good_viommu(SELF)
 {
 	return (struct vhost_iommu_add_viommu){
 		.size = sizeof(struct vhost_iommu_add_viommu),
-		.viommu_id = self->v->nest.viommu,
-		.viommu_type = self->v->nest.type,
+		.flags = VHOST_IOMMU_VIOMMU_ID,
+		.viommu = self->v->nest.handle,
+		.format = self->v->nest.format,
 		.parent_hwpt_id = self->v->ram_hwpt,
-		.event_fd = -1,
+		.viommu_id = self->v->nest.viommu,
 	};
 }
 
@@ -61,7 +59,7 @@ static struct vhost_iommu_add_endpoint good_endpoint(SELF)
 		.device_fd = self->d->fd,
 		.dev_id = self->d->dev_id,
 		.ram_hwpt_id = self->v->ram_hwpt,
-		.viommu_id = self->v->nest.viommu,
+		.viommu = self->v->nest.handle,
 		.virt_id = self->d->virt_id,
 	};
 }
@@ -105,10 +103,12 @@ TEST_F(viommu, values)
 	EXPECT_EQ(-(err), add_viommu(self, &a))				\
 		TH_LOG(#field " " #value);				\
 } while (0)
-	BAD(EOPNOTSUPP, viommu_type, 0);
-	BAD(EOPNOTSUPP, viommu_type, IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV);
-	BAD(EOPNOTSUPP, viommu_type, 77);
-	BAD(EOPNOTSUPP, viommu_type, ~0u);
+	BAD(EOPNOTSUPP, format, 0);
+	BAD(EOPNOTSUPP, format, 77);
+	BAD(EOPNOTSUPP, format, good.format + 0x100);
+	BAD(EOPNOTSUPP, format, ~0u);
+	/* All formats that there are have vIOMMUs in the iommufd */
+	BAD(EINVAL, flags, 0);
 	BAD(ENOENT, parent_hwpt_id, 0);
 	BAD(ENOENT, parent_hwpt_id, 54321);
 	BAD(ENOENT, parent_hwpt_id, ~0u);
@@ -117,41 +117,11 @@ TEST_F(viommu, values)
 	BAD(ENOENT, parent_hwpt_id, v->nest.viommu);
 	BAD(ENOENT, parent_hwpt_id, self->d->dev_id);
 #undef BAD
+	a = good;
+	a.flags = 0;
+	a.viommu_id = 0;
+	EXPECT_EQ(-EINVAL, add_viommu(self, &a));
 	EXPECT_EQ(0, add_viommu(self, &good));
-}
-
-/* -1 is no event queue; any other file that is none is refused */
-TEST_F(viommu, event_fd)
-{
-	struct vhost_iommu_add_viommu a = good_viommu(self);
-	struct vmm *v = self->v;
-	int wrong[6], p[2];
-	unsigned int i;
-
-	ASSERT_EQ(0, vmm_remove_viommu(v));
-	ASSERT_EQ(0, pipe(p));
-	wrong[0] = open("/dev/null", O_RDWR);
-	wrong[1] = eventfd(0, 0);
-	wrong[2] = v->iommufd;
-	wrong[3] = v->fd;
-	wrong[4] = self->d->fd;
-	wrong[5] = p[0];
-	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		a.event_fd = wrong[i];
-		EXPECT_EQ(-EBADFD, add_viommu(self, &a))
-			TH_LOG("file %u", i);
-	}
-	a.event_fd = 1000;
-	EXPECT_EQ(-EBADF, add_viommu(self, &a));
-	a.event_fd = -2;
-	EXPECT_EQ(-EBADF, add_viommu(self, &a));
-	/* Nothing of that is left */
-	a.event_fd = v->nest.event_fd;
-	EXPECT_EQ(0, add_viommu(self, &a));
-	close(wrong[0]);
-	close(wrong[1]);
-	close(p[0]);
-	close(p[1]);
 }
 
 TEST_F(viommu, before_the_iommufd)
@@ -173,12 +143,15 @@ TEST_F(viommu, as_many_as_there_can_be)
 	unsigned int i;
 
 	for (i = 1; i < self->info.out_max_viommus; i++) {
+		a.viommu = VMM_HANDLE(100 + i);
 		a.viommu_id = 10000 + i;
 		ASSERT_EQ(0, add_viommu(self, &a));
 	}
+	/* Any number will do */
+	a.viommu = ~0u;
 	a.viommu_id = 20000;
 	EXPECT_EQ(-ENOSPC, add_viommu(self, &a));
-	r.viommu_id = 10001;
+	r.viommu = VMM_HANDLE(101);
 	EXPECT_EQ(0, xioctl(self->v->fd, VHOST_IOMMU_REMOVE_VIOMMU, &r));
 	EXPECT_EQ(0, add_viommu(self, &a));
 	/* Each endpoint finds its own among them */
@@ -200,15 +173,17 @@ TEST_F(viommu, endpoint_values)
 		TH_LOG(#field " " #value);				\
 	EXPECT_EQ(-ENOENT, vmm_ep_state(v, EP(0)));			\
 } while (0)
-	BAD(ENOENT, viommu_id, 0);
-	BAD(ENOENT, viommu_id, 54321);
+	BAD(ENOENT, viommu, 0);
+	BAD(ENOENT, viommu, 54321);
+	/* Its ID in the iommufd is not its number */
+	BAD(ENOENT, viommu, v->nest.viommu);
 	BAD(EINVAL, virt_id, 1ULL << 32);
 	BAD(EINVAL, virt_id, ~0ULL);
 	/* Without the flag they are 0 */
 	a = good;
 	a.flags = VHOST_IOMMU_EP_DEVICE;
 	EXPECT_EQ(-EINVAL, add_endpoint(self, &a));
-	a.viommu_id = 0;
+	a.viommu = 0;
 	EXPECT_EQ(-EINVAL, add_endpoint(self, &a));
 	a.virt_id = 0;
 	EXPECT_EQ(0, add_endpoint(self, &a));
@@ -261,14 +236,15 @@ TEST_F(viommu, not_a_viommu)
 	int rc;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		a.viommu_id = ep.viommu_id = bad[i];
+		a.viommu = ep.viommu = VMM_HANDLE(10 + i);
+		a.viommu_id = bad[i];
 		ASSERT_EQ(0, add_viommu(self, &a));
 		rc = add_endpoint(self, &ep);
 		EXPECT_TRUE(rc == -EINVAL || rc == -ENOENT)
 			TH_LOG("ID %u: %s", bad[i], strerror(-rc));
 		EXPECT_EQ(-ENOENT, vmm_ep_state(self->v, EP(0)));
 	}
-	ep.viommu_id = self->v->nest.viommu;
+	ep.viommu = self->v->nest.handle;
 	EXPECT_EQ(0, add_endpoint(self, &ep));
 }
 
@@ -359,12 +335,12 @@ FIXTURE_TEARDOWN(viommu_group)
 TEST_F(viommu_group, differ)
 {
 	struct vhost_iommu_add_viommu a = {
-		.size = sizeof(a), .viommu_id = 77,
-		.viommu_type = self->v->nest.type,
-		.parent_hwpt_id = self->v->ram_hwpt, .event_fd = -1,
+		.size = sizeof(a), .flags = VHOST_IOMMU_VIOMMU_ID,
+		.viommu = VMM_HANDLE(7), .format = self->v->nest.format,
+		.parent_hwpt_id = self->v->ram_hwpt, .viommu_id = 77,
 	};
 	struct dma_dev *d0 = self->e.dev[0], *d1 = self->e.dev[1];
-	__u32 viommu = self->v->nest.viommu;
+	__u32 handle = self->v->nest.handle;
 	struct vmm *v = self->v;
 
 	ASSERT_EQ(0, vmm_add_endpoint(v, EP(0), d0, GROUP, NULL, 0));
@@ -372,9 +348,9 @@ TEST_F(viommu_group, differ)
 	EXPECT_EQ(-EINVAL, vmm_add_endpoint(v, EP(1), d1, GROUP, NULL, 0));
 	d1->table = true;
 	ASSERT_EQ(0, xioctl(v->fd, VHOST_IOMMU_ADD_VIOMMU, &a));
-	v->nest.viommu = 77;
+	v->nest.handle = VMM_HANDLE(7);
 	EXPECT_EQ(-EINVAL, vmm_add_endpoint(v, EP(1), d1, GROUP, NULL, 0));
-	v->nest.viommu = viommu;
+	v->nest.handle = handle;
 	EXPECT_EQ(0, vmm_add_endpoint(v, EP(1), d1, GROUP, NULL, 0));
 	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(0)));
 	ASSERT_EQ(0, vmm_remove_endpoint(v, EP(1)));

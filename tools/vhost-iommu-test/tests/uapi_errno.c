@@ -37,12 +37,16 @@ TEST_F(uapi, info)
 	__u64 features;
 
 	EXPECT_EQ(0, i->__reserved);
+	EXPECT_EQ((1ULL << 18) - 1, i->out_calls);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_MAP_UNMAP);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_ATTACH_TABLE);
 	EXPECT_TRUE(i->out_table_formats &
 		    1ULL << VIRTIO_IOMMU_FORMAT_ARM_SMMUV3);
 	EXPECT_GE(i->out_max_viommus, 8);
-	EXPECT_EQ(0, i->__reserved2);
+	EXPECT_EQ(128, i->out_max_eventqs);
+	EXPECT_EQ(1, i->out_max_queues);
+	EXPECT_EQ(IOMMU_HWPT_ALLOC_DIRTY_TRACKING | IOMMU_HWPT_ALLOC_PASID,
+		  i->out_hwpt_flags);
 	EXPECT_GT(i->out_scratch_size, 0);
 	EXPECT_GE(i->out_max_probe_size, 512);
 	EXPECT_GE(i->out_max_domains, 256);
@@ -51,14 +55,15 @@ TEST_F(uapi, info)
 	EXPECT_GE(i->out_max_table_pages, 65536);
 	EXPECT_GE(i->out_max_doorbells, 1);
 	ASSERT_EQ(0, xioctl(self->v.fd, VHOST_GET_FEATURES, &features));
-	EXPECT_EQ(i->out_virtio_features, features);
+	EXPECT_EQ(FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE), i->out_proposals);
+	EXPECT_EQ(i->out_features, features | i->out_proposals);
+	EXPECT_EQ(0, features & i->out_proposals);
 }
 
 TEST_F(uapi, features_offered)
 {
 	__u64 all = ALL_FEATURES | FEATURE(VIRTIO_F_ANY_LAYOUT) |
-		    FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY) |
-		    FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
+		    FEATURE(VIRTIO_F_NOTIFY_ON_EMPTY);
 	__u64 features;
 
 	ASSERT_EQ(0, xioctl(self->v.fd, VHOST_GET_FEATURES, &features));
@@ -142,6 +147,9 @@ TEST_F(uapi, config_values)
 	BAD(bypass, 255);
 	BAD(probe_size, self->info.out_max_probe_size + 1);
 	BAD(probe_size, ~0u);
+	BAD(num_queues, 0);
+	BAD(num_queues, self->info.out_max_queues + 1);
+	BAD(num_queues, ~0u);
 #undef BAD
 	*c = good;
 	c->input_start = 1;
@@ -473,6 +481,14 @@ TEST_F(uapi, limits_values)
 	EXPECT_EQ(-EINVAL, vmm_set_limits(v, 0, 0,
 					  i->out_max_table_pages + 1));
 	EXPECT_EQ(-EINVAL, vmm_set_limits(v, ~0u, ~0ULL, ~0ULL));
+	EXPECT_EQ(0, vmm_set_domain_limits(v, 0, 0));
+	EXPECT_EQ(0, vmm_set_domain_limits(v, i->out_max_mappings,
+					   i->out_max_table_pages));
+	EXPECT_EQ(-EINVAL, vmm_set_domain_limits(v, i->out_max_mappings + 1,
+						 0));
+	EXPECT_EQ(-EINVAL, vmm_set_domain_limits(v, 0,
+						 i->out_max_table_pages + 1));
+	EXPECT_EQ(-EINVAL, vmm_set_domain_limits(v, ~0ULL, ~0ULL));
 }
 
 TEST_F(uapi, bypass_values)
@@ -484,36 +500,36 @@ TEST_F(uapi, bypass_values)
 	EXPECT_EQ(-EINVAL, xioctl(self->v.fd, VHOST_IOMMU_SET_BYPASS, &a));
 }
 
-TEST_F(uapi, get_endpoint_walks)
+TEST_F(uapi, get_attachment_walks)
 {
-	struct vhost_iommu_get_endpoint e;
+	struct vhost_iommu_get_attachment e;
 	struct vmm *v = &self->v;
 
-	EXPECT_EQ(-ENOENT, vmm_endpoint(v, 0, &e));
+	EXPECT_EQ(-ENOENT, vmm_attachment(v, 0, 0, &e));
 	ASSERT_EQ(0, vmm_add_endpoint(v, 7, NULL, 3, NULL, 0));
 	ASSERT_EQ(0, vmm_add_endpoint(v, ~0u, NULL, -1, NULL, 0));
 	ASSERT_EQ(0, vmm_add_endpoint(v, 0, NULL, -1, NULL, 0));
-	ASSERT_EQ(0, vmm_endpoint(v, 0, &e));
+	ASSERT_EQ(0, vmm_attachment(v, 0, 0, &e));
 	EXPECT_EQ(0, e.out_endpoint);
-	ASSERT_EQ(0, vmm_endpoint(v, 1, &e));
+	ASSERT_EQ(0, vmm_attachment(v, 1, 0, &e));
 	EXPECT_EQ(7, e.out_endpoint);
 	EXPECT_EQ(VHOST_IOMMU_EP_GROUP, e.out_flags);
 	EXPECT_EQ(3, e.out_group_id);
-	ASSERT_EQ(0, vmm_endpoint(v, 8, &e));
+	ASSERT_EQ(0, vmm_attachment(v, 8, 0, &e));
 	EXPECT_EQ(~0u, e.out_endpoint);
 	EXPECT_EQ(0, e.out_flags);
 }
 
 TEST_F_TIMEOUT(uapi, endpoints_are_counted, 300)
 {
-	struct vhost_iommu_stats s;
+	struct vmm_stats s;
 	struct vmm *v = &self->v;
 	__u32 i, max = self->info.out_max_endpoints;
 
 	for (i = 0; i < max && (i < 3000 || long_tests()); i++)
 		ASSERT_EQ(0, vmm_add_endpoint(v, i, NULL, -1, NULL, 0));
 	ASSERT_EQ(0, vmm_stats(v, &s));
-	EXPECT_EQ(i, s.out_endpoints);
+	EXPECT_EQ(i, s.endpoints);
 	if (i == max)
 		EXPECT_EQ(-ENOSPC, vmm_add_endpoint(v, i, NULL, -1, NULL, 0));
 	ASSERT_EQ(0, vmm_remove_endpoint(v, 0));
