@@ -86,6 +86,8 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 		rc = vhost_vring_ioctl(&viommu->dev, cmd, argp);
 	else
 		vhost_dev_flush(&viommu->dev);
+	if (!rc && cmd == VHOST_SET_MEM_TABLE)
+		rc = vhost_iommu_ram_set(viommu, viommu->dev.umem);
 	/* The byte may have been another one when it was read again */
 	if (cmd == VHOST_SET_FORK_FROM_OWNER)
 		viommu->dev.fork_owner = true;
@@ -122,6 +124,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	refcount_set(&viommu->refs, 1);
 	viommu->host.piece_shift = VHOST_IOMMU_PIECE_SHIFT;
 	spin_lock_init(&viommu->refused.lock);
+	rwlock_init(&viommu->xlat_lock);
 	mutex_init(&viommu->lock);
 	xa_init_flags(&viommu->domains, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->endpoints, XA_FLAGS_ACCOUNT);
@@ -164,6 +167,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	vhost_dev_flush(&viommu->dev);
 	vhost_dev_stop(&viommu->dev);
 	vhost_dev_cleanup(&viommu->dev);
+	vhost_iommu_ram_set(viommu, NULL);
 
 	scoped_guard(mutex, &viommu->lock) {
 		vhost_iommu_endpoints_free(viommu);

@@ -22,6 +22,7 @@
  *   iommu_event.c   event queue, and where events come from
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
  *   iommu_vq.c      what both queues need; iommu_stats.c  statistics
+ *   iommu_xlat.c    what an access means, and the memory table
  *   iommu_req.c     decode and stateless rules of the specification
  *   iommu_map.c     data structures of a domain
  *   iommu_format.c  formats of guest tables: iommu_arm.c, iommu_selftest.c
@@ -29,7 +30,8 @@
  * The last three know nothing of the others.
  *
  * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
- * vhost_iommu.lock. The worker takes the latter two, and so do threads that kick
+ * vhost_iommu.lock, and below all others vhost_iommu.xlat_lock, under which nothing
+ * sleeps. The worker takes the middle two, and so do threads that kick
  * the request queue; vhost_dev_flush() waits for the worker, so it is never called
  * with either of them held.
  *
@@ -66,7 +68,7 @@ static inline void vhost_iommu_put(struct vhost_iommu *viommu)
  * @domain: The domain, if the state has one. An endpoint in no domain follows
  *          the other members of its group.
  *
- * Context: With &vhost_iommu.lock held.
+ * Context: With &vhost_iommu.lock or &vhost_iommu.xlat_lock held.
  * Return: One of enum vhost_iommu_endpoint_state.
  */
 static inline u32
@@ -115,6 +117,14 @@ int vhost_iommu_stats_get(struct vhost_iommu *viommu,
 int vhost_iommu_refusal_get(struct vhost_iommu *viommu,
 			    struct vhost_iommu_get_refusal *args);
 void vhost_iommu_stats_show(struct vhost_iommu *viommu, struct seq_file *m);
+
+/* iommu_xlat.c */
+int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
+			  struct vhost_iommu_xlat *xlat);
+int vhost_iommu_ram_set(struct vhost_iommu *viommu, struct vhost_iotlb *umem);
+bool vhost_iommu_ram_has(struct vhost_iommu *viommu, u64 start, u64 last);
+int vhost_iommu_ram_addr(struct vhost_iommu *viommu, u64 phys, u64 *addr,
+			 u64 *len);
 
 /* iommu_kick.c */
 int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,

@@ -35,7 +35,8 @@ static int vhost_iommu_tree_add(struct vhost_iommu *viommu,
 	int rc;
 
 	vhost_iommu_build_drop(viommu, domain, true);
-	rc = vhost_iommu_map_insert(&domain->maps, map);
+	scoped_guard(write_lock, &viommu->xlat_lock)
+		rc = vhost_iommu_map_insert(&domain->maps, map);
 	if (!rc) {
 		viommu->mappings++;
 		viommu->mapped_bytes += map->last - map->start + 1;
@@ -48,7 +49,8 @@ static void vhost_iommu_tree_del(struct vhost_iommu *viommu,
 				 struct vhost_iommu_map *map)
 {
 	vhost_iommu_build_drop(viommu, domain, true);
-	vhost_iommu_map_erase(&domain->maps, map);
+	scoped_guard(write_lock, &viommu->xlat_lock)
+		vhost_iommu_map_erase(&domain->maps, map);
 	viommu->mappings--;
 	viommu->mapped_bytes -= map->last - map->start + 1;
 	domain->unmaps++;
@@ -62,7 +64,8 @@ static void vhost_iommu_tree_resize(struct vhost_iommu *viommu,
 {
 	vhost_iommu_build_drop(viommu, domain, true);
 	viommu->mapped_bytes += (last - start) - (map->last - map->start);
-	vhost_iommu_map_resize(&domain->maps, map, start, last);
+	scoped_guard(write_lock, &viommu->xlat_lock)
+		vhost_iommu_map_resize(&domain->maps, map, start, last);
 }
 
 /**
@@ -242,28 +245,6 @@ static bool vhost_iommu_is_doorbell(const struct vhost_iommu *viommu,
 	return false;
 }
 
-/* The IOAS finds out by itself; this is for what does not reach one */
-static bool vhost_iommu_is_ram(struct vhost_iommu *viommu,
-			       const struct vhost_iommu_map *map)
-{
-	struct vhost_virtqueue *vq = &viommu->rq.vq;
-	u64 at = map->phys, last = vhost_iommu_map_phys_last(map);
-	const struct vhost_iotlb_map *ram;
-
-	/* The memory table is replaced under this mutex */
-	lockdep_assert_held(&vq->mutex);
-
-	if (!vq->umem)
-		return false;
-	do {
-		ram = vhost_iotlb_itree_first(vq->umem, at, last);
-		if (!ram || ram->start > at)
-			return false;
-		at = ram->last + 1;
-	} while (ram->last < last);
-	return true;
-}
-
 static int vhost_iommu_check_map(struct vhost_iommu *viommu,
 				 struct vhost_iommu_domain *domain,
 				 const struct vhost_iommu_map *map)
@@ -278,7 +259,9 @@ static int vhost_iommu_check_map(struct vhost_iommu *viommu,
 		if (!vhost_iommu_is_doorbell(viommu, map))
 			return -EINVAL;
 	} else if (!domain->ioas || !vhost_iommu_map_in_ioas(map)) {
-		if (!vhost_iommu_is_ram(viommu, map))
+		/* An IOAS finds out by itself */
+		if (!vhost_iommu_ram_has(viommu, map->phys,
+					 vhost_iommu_map_phys_last(map)))
 			return -EINVAL;
 	}
 	return vhost_iommu_domain_has_room(viommu, domain) ? 0 : -ENOSPC;

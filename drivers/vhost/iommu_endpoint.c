@@ -249,6 +249,7 @@ vhost_iommu_endpoint_alloc(const struct vhost_iommu_add_endpoint *args)
 	for (i = 0; i < nr; i++) {
 		ep->resv[i].start = resv[i].start;
 		ep->resv[i].last = resv[i].last;
+		ep->resv[i].msi = resv[i].msi;
 	}
 	ep->id = args->endpoint;
 	ep->flags = args->flags;
@@ -459,15 +460,18 @@ static int vhost_iommu_endpoint_enter(struct vhost_iommu *viommu,
 			vhost_iommu_group_set(viommu, group, group->hw,
 					      !group->attached &&
 					      viommu->bypass);
-		if (rc)
-			xa_erase(&viommu->endpoints, ep->id);
+		if (rc) {
+			scoped_guard(write_lock, &viommu->xlat_lock)
+				xa_erase(&viommu->endpoints, ep->id);
+		}
 	}
 	if (rc) {
 		vhost_iommu_group_put(viommu, group);
 		return rc;
 	}
 
-	ep->group = group;
+	scoped_guard(write_lock, &viommu->xlat_lock)
+		ep->group = group;
 	list_add_tail(&ep->group_node, &group->endpoints);
 	WRITE_ONCE(viommu->nr_endpoints, viommu->nr_endpoints + 1);
 	WRITE_ONCE(viommu->nr_broken, viommu->nr_broken + group->broken);
@@ -524,7 +528,9 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id)
 		return -ENOENT;
 	group = ep->group;
 	domain = ep->domain;
-	xa_erase(&viommu->endpoints, id);
+	/* Who translates has not found it, or is done with it and its domain */
+	scoped_guard(write_lock, &viommu->xlat_lock)
+		xa_erase(&viommu->endpoints, id);
 	if (domain)
 		vhost_iommu_domain_unlink(ep);
 	list_del(&ep->group_node);

@@ -104,6 +104,8 @@ void vhost_iommu_group_set(struct vhost_iommu *viommu,
 {
 	lockdep_assert_held(&viommu->lock);
 
+	guard(write_lock)(&viommu->xlat_lock);
+
 	group->hw = hw;
 	group->bypass = bypass;
 }
@@ -234,7 +236,8 @@ void vhost_iommu_group_set_broken(struct vhost_iommu *viommu,
 
 	if (group->broken == broken)
 		return;
-	group->broken = broken;
+	scoped_guard(write_lock, &viommu->xlat_lock)
+		group->broken = broken;
 	WRITE_ONCE(viommu->nr_broken, broken ? viommu->nr_broken + nr :
 					       viommu->nr_broken - nr);
 }

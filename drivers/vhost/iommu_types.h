@@ -181,12 +181,14 @@ struct vhost_iommu_eventq {
  * @start: First IOVA
  * @last: Last IOVA
  * @subtree_last: For the interval tree
+ * @msi: It is the MSI doorbell
  */
 struct vhost_iommu_resv_node {
 	struct rb_node node;
 	u64 start;
 	u64 last;
 	u64 subtree_last;
+	bool msi;
 };
 
 /**
@@ -390,7 +392,7 @@ struct vhost_iommu_group {
  * @virt_id: Its vDEVICE there
  * @ats: The device can cache translations
  * @pasid_bits: The device has PASIDs of that many bits; 0 if it has none
- * @group: Its group, always set
+ * @group: Its group; NULL while it is being added
  * @group_node: In &vhost_iommu_group.endpoints
  * @domain: Domain that it is attached to, or NULL
  * @domain_node: In &vhost_iommu_domain.endpoints
@@ -509,6 +511,42 @@ struct vhost_iommu_refusals {
 	u64 phys;
 };
 
+/**
+ * struct vhost_iommu_xlat - What an access of an endpoint means
+ * @start: First IOVA that this is about
+ * @last: Last IOVA
+ * @phys: Guest-physical address that @start stands for
+ * @perm: What is allowed: VIRTIO_IOMMU_MAP_F_READ, VIRTIO_IOMMU_MAP_F_WRITE
+ */
+struct vhost_iommu_xlat {
+	u64 start;
+	u64 last;
+	u64 phys;
+	u32 perm;
+};
+
+/**
+ * struct vhost_iommu_region - A region of guest memory
+ * @start: First guest-physical address
+ * @last: Last guest-physical address
+ * @addr: Where it begins in the VMM's address space
+ */
+struct vhost_iommu_region {
+	u64 start;
+	u64 last;
+	u64 addr;
+};
+
+/**
+ * struct vhost_iommu_ram - A copy of the memory table
+ * @nr: Number of @region
+ * @region: In order of the address
+ */
+struct vhost_iommu_ram {
+	unsigned int nr;
+	struct vhost_iommu_region region[] __counted_by(nr);
+};
+
 /* In kick_flags: kick_work is added to a thread, and has not begun */
 #define VHOST_IOMMU_KICK_PENDING	0
 
@@ -589,6 +627,10 @@ struct vhost_iommu_eq {
  *          under @dev.mutex.
  * @ring_errors: Times that a ring could not be read or written
  * @refused: MAP requests that were not carried out
+ * @xlat_lock: Is taken for writing to change what translation looks at: @ram and,
+ *             together with @lock, the group of an endpoint, @endpoints when one
+ *             goes, @hw, @bypass and @broken of groups, and the mappings of a domain
+ * @ram: The memory table, or NULL. Changed under @dev.mutex.
  * @lock: Covers all that follows. Serializes requests, piece by piece, with the
  *        ioctls that change endpoints, and the use of the scratch area.
  *        Statistics are read without it.
@@ -635,6 +677,8 @@ struct vhost_iommu {
 	atomic64_t ring_errors;
 	struct vhost_iommu_refusals refused;
 
+	rwlock_t xlat_lock;	/* what translation looks at, see above */
+	struct vhost_iommu_ram *ram;
 	struct mutex lock;	/* domains, endpoints and all else below */
 	struct vhost_iommu_rules rules;
 	bool bypass;
