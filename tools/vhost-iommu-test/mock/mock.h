@@ -14,11 +14,16 @@
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/xarray.h>
 
 #include "vhost_iommu_mock_uapi.h"
 
 #define MOCK_MAX_DEVICES	64
 #define MOCK_MAX_IOMMUS		4
+
+/* What page tables that are no nesting parents can be allocated with */
+#define MOCK_HWPT_FLAGS		(IOMMU_HWPT_ALLOC_DIRTY_TRACKING | \
+				 IOMMU_HWPT_ALLOC_PASID)
 
 /* Commands that one sync ends */
 #define MOCK_SYNC_COMMANDS	63
@@ -36,6 +41,10 @@ struct mock_iommu;
  * @pt: The entries, by IOVA page number: see mock_pte(). The tree's lock is
  *	held while the DMA engine copies a page, so that no access outlives the
  *	entry that allowed it.
+ * @tracking: Pages that are written are recorded; this and the next two are
+ *	protected by the lock of @pt
+ * @all_dirty: A page could not be recorded
+ * @dirty: The numbers of those that were
  * @leaf: Leaf tables that exist, by number
  * @nr_leaf: How many those are
  * @nr_map: Map operations
@@ -51,6 +60,9 @@ struct mock_domain {
 	/** @map_mutex: Serialises the accounting of leaf tables */
 	struct mutex map_mutex;
 	struct maple_tree pt;
+	bool tracking;
+	bool all_dirty;
+	struct xarray dirty;
 	struct maple_tree leaf;
 	atomic64_t nr_leaf;
 	atomic64_t nr_map;
@@ -314,6 +326,7 @@ struct vhost_iommu_mock_log *mock_nest_log(struct mock_device *mdev);
 void mock_nest_clear_log(struct mock_device *mdev);
 bool mock_nest_possible(struct mock_iommu *iommu);
 bool mock_nest_has_ats(struct mock_iommu *iommu);
+u32 mock_nest_hwpt_flags(struct mock_iommu *iommu);
 void *mock_nest_hw_info(struct device *dev, u32 *length,
 			enum iommu_hw_info_type *type);
 size_t mock_nest_viommu_size(struct device *dev, enum iommu_viommu_type type);

@@ -178,6 +178,17 @@ static int mock_domain_map_pages(struct iommu_domain *domain,
 	return 0;
 }
 
+/* What is not mapped any more is not dirty, either */
+static void mock_domain_forget_dirty(struct mock_domain *mdom,
+				     unsigned long first, unsigned long last)
+{
+	unsigned long pfn;
+	void *entry;
+
+	xa_for_each_range(&mdom->dirty, pfn, entry, first, last)
+		xa_erase(&mdom->dirty, pfn);
+}
+
 static size_t mock_domain_unmap_pages(struct iommu_domain *domain,
 				      unsigned long iova, size_t pgsize,
 				      size_t pgcount,
@@ -215,6 +226,7 @@ static size_t mock_domain_unmap_pages(struct iommu_domain *domain,
 			       GFP_KERNEL | __GFP_NOFAIL);
 	if (WARN_ON_ONCE(rc))
 		return 0;
+	mock_domain_forget_dirty(mdom, first, next - 1);
 
 	size = (next - first) << PAGE_SHIFT;
 	atomic64_sub(size, &mdom->bytes);
@@ -324,6 +336,7 @@ static void mock_domain_free(struct iommu_domain *domain)
 	/* iommufd unmaps everything before it frees a page table. */
 	WARN_ON(!mtree_empty(&mdom->pt));
 	mtree_destroy(&mdom->pt);
+	xa_destroy(&mdom->dirty);
 	mtree_destroy(&mdom->leaf);
 	mutex_destroy(&mdom->map_mutex);
 	atomic64_sub(atomic64_read(&mdom->nr_leaf), &mock_total_leaf);
@@ -342,6 +355,50 @@ static const struct iommu_domain_ops mock_domain_ops = {
 	.free = mock_domain_free,
 };
 
+static int mock_domain_set_dirty_tracking(struct iommu_domain *domain,
+					  bool enabled)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	guard(spinlock)(&mdom->pt.ma_lock);
+	mdom->tracking = enabled;
+	mdom->all_dirty = false;
+	return 0;
+}
+
+static int mock_domain_read_and_clear_dirty(struct iommu_domain *domain,
+					    unsigned long iova, size_t size,
+					    unsigned long flags,
+					    struct iommu_dirty_bitmap *dirty)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	unsigned long first = iova >> PAGE_SHIFT;
+	unsigned long last = (iova + size - 1) >> PAGE_SHIFT;
+	unsigned long pfn;
+	bool all;
+	void *entry;
+
+	scoped_guard(spinlock, &mdom->pt.ma_lock) {
+		/* Without a bitmap it's about to be switched on */
+		if (!mdom->tracking && dirty->bitmap)
+			return -EINVAL;
+		all = mdom->all_dirty;
+	}
+	if (all)
+		iommu_dirty_bitmap_record(dirty, iova, size);
+	xa_for_each_range(&mdom->dirty, pfn, entry, first, last) {
+		iommu_dirty_bitmap_record(dirty, pfn << PAGE_SHIFT, PAGE_SIZE);
+		if (!(flags & IOMMU_DIRTY_NO_CLEAR))
+			xa_erase(&mdom->dirty, pfn);
+	}
+	return 0;
+}
+
+static const struct iommu_dirty_ops mock_dirty_ops = {
+	.set_dirty_tracking = mock_domain_set_dirty_tracking,
+	.read_and_clear_dirty = mock_domain_read_and_clear_dirty,
+};
+
 static struct iommu_domain *
 mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 			       const struct iommu_user_data *user_data)
@@ -350,9 +407,13 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	struct mock_domain *mdom;
 	int rc;
 
-	if ((flags & ~IOMMU_HWPT_ALLOC_NEST_PARENT) || user_data)
+	if (user_data)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (flags && !mock_nest_possible(mdev->iommu))
+	/* What is written through a nested page table is not recorded */
+	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT ?
+	    flags != IOMMU_HWPT_ALLOC_NEST_PARENT ||
+	    !mock_nest_possible(mdev->iommu) :
+	    flags & ~mock_nest_hwpt_flags(mdev->iommu))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	rc = mock_inject(mdev, VHOST_IOMMU_MOCK_INJECT_ALLOC);
@@ -373,9 +434,12 @@ mock_domain_alloc_paging_flags(struct device *dev, u32 flags,
 	mdom->nest_parent = flags & IOMMU_HWPT_ALLOC_NEST_PARENT;
 	mutex_init(&mdom->map_mutex);
 	mt_init(&mdom->pt);
+	xa_init(&mdom->dirty);
 	mt_init(&mdom->leaf);
 	mdom->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	mdom->domain.ops = &mock_domain_ops;
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+		mdom->domain.dirty_ops = &mock_dirty_ops;
 	mdom->domain.pgsize_bitmap = PAGE_SIZE | SZ_2M | SZ_1G;
 	mdom->domain.geometry.aperture_end = GENMASK_ULL(mock_iova_bits - 1, 0);
 	mdom->domain.geometry.force_aperture = true;
@@ -463,6 +527,9 @@ static bool mock_capable(struct device *dev, enum iommu_cap cap)
 	switch (cap) {
 	case IOMMU_CAP_CACHE_COHERENCY:
 		return true;
+	case IOMMU_CAP_DIRTY_TRACKING:
+		return mock_nest_hwpt_flags(to_mock_device(dev)->iommu) &
+		       IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 	case IOMMU_CAP_PCI_ATS_SUPPORTED:
 		return mock_nest_has_ats(to_mock_device(dev)->iommu);
 	default:
@@ -568,7 +635,12 @@ u32 mock_domain_access(struct mock_domain *mdom, u64 iova, void *buf,
 		return status;
 	if (!(prot & (write ? IOMMU_WRITE : IOMMU_READ)))
 		return VHOST_IOMMU_MOCK_DMA_DENIED;
-	return mock_copy(pfn, iova, buf, len, write);
+	status = mock_copy(pfn, iova, buf, len, write);
+	if (!status && write && mdom->tracking &&
+	    xa_err(xa_store(&mdom->dirty, iova >> PAGE_SHIFT, xa_mk_value(0),
+			    GFP_ATOMIC)))
+		mdom->all_dirty = true;
+	return status;
 }
 
 static u32 mock_iommu_access(struct mock_device *mdev, struct mock_access *acc)

@@ -117,6 +117,18 @@ bool mock_nest_has_ats(struct mock_iommu *iommu)
 }
 
 /**
+ * mock_nest_hwpt_flags() - What page tables can be allocated with
+ * @iommu: The IOMMU
+ *
+ * Return: Of MOCK_HWPT_FLAGS, those that the IOMMU can do.
+ */
+u32 mock_nest_hwpt_flags(struct mock_iommu *iommu)
+{
+	guard(spinlock)(&iommu->lock);
+	return MOCK_HWPT_FLAGS & ~iommu->stats.config.no_hwpt_flags;
+}
+
+/**
  * mock_nest_hw_info() - See struct iommu_ops
  * @dev: The device
  * @length: Set to the size of what is returned
@@ -493,7 +505,7 @@ static int mock_write_config(struct mock_iommu *iommu, const char __user *buf)
 		return -EFAULT;
 	if ((config.type != IOMMU_HW_INFO_TYPE_ARM_SMMUV3 &&
 	     config.type != IOMMU_HW_INFO_TYPE_SELFTEST) ||
-	    config.no_nesting > 1 || config.__reserved)
+	    config.no_nesting > 1 || config.no_hwpt_flags & ~MOCK_HWPT_FLAGS)
 		return -EINVAL;
 
 	guard(spinlock)(&iommu->lock);

@@ -206,7 +206,8 @@ struct vhost_iommu_mock_ctl {
  * @iidr: Arm: as in struct iommu_hw_info_arm_smmuv3
  * @aidr: Arm: as in struct iommu_hw_info_arm_smmuv3
  * @no_nesting: 1: vIOMMUs and nesting parents can't be allocated
- * @__reserved: Must be 0
+ * @no_hwpt_flags: Of IOMMU_HWPT_ALLOC_DIRTY_TRACKING and IOMMU_HWPT_ALLOC_PASID,
+ *	those that page tables can't be allocated with
  *
  * Shared by all devices behind one IOMMU. Can be written while there is no
  * vIOMMU, EBUSY otherwise. Has its first value again when the last of the
@@ -219,7 +220,7 @@ struct vhost_iommu_mock_config {
 	__u32 iidr;
 	__u32 aidr;
 	__u32 no_nesting;
-	__u32 __reserved;
+	__u32 no_hwpt_flags;
 };
 
 /* Replace the event's stream ID by the device's virtual one. */

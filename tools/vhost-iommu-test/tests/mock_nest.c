@@ -114,6 +114,10 @@ TEST_F(mocknest, hw_info)
 	c.type = IOMMU_HW_INFO_TYPE_ARM_SMMUV3;
 	c.no_nesting = 2;
 	EXPECT_EQ(-EINVAL, mock_config(g->d[0], &c));
+	c.no_nesting = 0;
+	c.no_hwpt_flags = IOMMU_HWPT_ALLOC_NEST_PARENT;
+	EXPECT_EQ(-EINVAL, mock_config(g->d[0], &c));
+	c.no_hwpt_flags = 0;
 
 	/* Fixed as long as somebody relies on it */
 	ASSERT_EQ(0, mg_up(g, NULL));
