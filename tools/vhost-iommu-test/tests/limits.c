@@ -105,6 +105,51 @@ TEST_F(limit, mappings)
 			       MAP_RW));
 }
 
+/* One domain has no more than that, whatever there is for all together */
+TEST_F(limit, per_domain)
+{
+	struct vmm *v = self->v;
+	unsigned int i, k;
+
+	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(1)));
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 5, 0));
+	for (k = 0; k < 2; k++)
+		for (i = 0; i < 6; i++)
+			EXPECT_ST(i < 5 ? OK : NOMEM,
+				  g_map(v, DOM + k, IOVA + i * PAGE,
+					IOVA + (i + 1) * PAGE - 1, RAM_GPA,
+					MAP_RW));
+	EXPECT_EQ(10, stats(v).mappings);
+	EXPECT_EQ(2, stats(v).refused_maps[NOMEM]);
+	/* Room for one */
+	EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
+	EXPECT_ST(NOMEM, g_map(v, DOM + 1, IOVA + MIB(1),
+			       IOVA + MIB(1) + PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	/* 0 changes nothing, and the limit for all holds, too */
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 0, 0));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 10, 0));
+	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			       RAM_GPA, MAP_RW));
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 6, 0));
+	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			       RAM_GPA, MAP_RW));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 100, 0));
+	EXPECT_ST(OK, g_map(v, DOM, IOVA + MIB(1), IOVA + MIB(1) + PAGE - 1,
+			    RAM_GPA, MAP_RW));
+	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA + MIB(2), IOVA + MIB(2) + PAGE - 1,
+			       RAM_GPA, MAP_RW));
+	/* Lowering it takes nothing away */
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 1, 0));
+	EXPECT_EQ(11, stats(v).mappings);
+	/* A domain of the same number begins anew */
+	EXPECT_ST(OK, g_detach(v, DOM, EP(0)));
+	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+	EXPECT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(NOMEM, g_map(v, DOM, IOVA + PAGE, IOVA + 2 * PAGE - 1,
+			       RAM_GPA, MAP_RW));
+}
+
 /* Memory is given back, all of it */
 TEST_F_TIMEOUT(limit, nothing_is_left_over, 120)
 {
@@ -290,6 +335,56 @@ TEST_F_TIMEOUT(limit_dev, page_tables_in_use, 120)
 		st = g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW);
 	}
 	EXPECT_ST(OK, st);
+}
+
+/* The same limit for one domain only */
+TEST_F_TIMEOUT(limit_dev, per_domain_tables, 120)
+{
+	const __u64 limit = 32;
+	struct vmm *v = self->v;
+	unsigned int i, n = 0;
+	__u64 at;
+	int st;
+
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 0, limit));
+	for (i = 0, st = OK; i < 2 * limit && st == OK; i++) {
+		at = GIB(8) + i * SPAN;
+		st = g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW);
+		n += st == OK;
+	}
+	EXPECT_ST(NOMEM, st);
+	EXPECT_GE(n, limit / 4);
+	EXPECT_LE(n, limit);
+	EXPECT_LE(stats(v).table_pages, limit);
+	/* Where there is a table, there is room */
+	EXPECT_ST(OK, g_map(v, DOM, GIB(8) + PAGE, GIB(8) + 2 * PAGE - 1,
+			    RAM_GPA, MAP_RW));
+	/* 0 changes nothing, and more is more */
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 0, 0));
+	EXPECT_ST(NOMEM, g_map(v, DOM, GIB(32), GIB(32) + PAGE - 1, RAM_GPA,
+			       MAP_RW));
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 0, 2 * limit));
+	EXPECT_ST(OK, g_map(v, DOM, GIB(32), GIB(32) + PAGE - 1, RAM_GPA,
+			    MAP_RW));
+	/* What nothing needs any more is freed before a MAP fails for it */
+	EXPECT_ST(OK, g_unmap(v, DOM, 0, ~0ULL));
+	for (i = 0, st = OK; i < limit / 4 && st == OK; i++) {
+		at = GIB(64) + i * SPAN;
+		st = g_map(v, DOM, at, at + PAGE - 1, RAM_GPA, MAP_RW);
+	}
+	EXPECT_ST(OK, st);
+	EXPECT_LE(stats(v).table_pages, 2 * limit);
+	/* Filled without a device, it's too large for one */
+	ASSERT_EQ(0, vmm_add_endpoint(v, EMU(0), NULL, -1, NULL, 0));
+	ASSERT_ST(OK, g_attach(v, DOM + 1, EMU(0)));
+	for (i = 0; i < 3 * limit; i++) {
+		at = GIB(8) + i * SPAN;
+		ASSERT_ST(OK, g_map(v, DOM + 1, at, at + PAGE - 1, RAM_GPA,
+				    MAP_RW));
+	}
+	EXPECT_ST(NOMEM, g_attach(v, DOM + 1, EP(0)));
+	ASSERT_EQ(0, vmm_set_domain_limits(v, 0, 8 * limit));
+	EXPECT_ST(OK, g_attach(v, DOM + 1, EP(0)));
 }
 
 TEST_F_TIMEOUT(limit_dev, page_tables_of_another_domain, 120)

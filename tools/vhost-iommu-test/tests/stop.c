@@ -6,7 +6,9 @@
  */
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -441,6 +443,207 @@ TEST_F_TIMEOUT(stop, prompt_chains, 240)
 TEST_F_TIMEOUT(stop, prompt_event_chains, 120)
 {
 	ring_of_chains(_metadata, self, VHOST_IOMMU_VQ_EVENT);
+}
+
+static void nothing(int sig)
+{
+}
+
+static int catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = nothing };
+
+	return sigaction(SIGALRM, &sa, NULL) ? -errno : 0;
+}
+
+/*
+ * Make a call while signals come again and again, but not so often that there is
+ * time for nothing else
+ */
+static int disturbed(struct vmm *v, unsigned long cmd, void *arg)
+{
+	struct itimerval often = { { 0, 5000 }, { 0, 5000 } }, off = { };
+	int rc;
+
+	if (setitimer(ITIMER_REAL, &often, NULL))
+		return -errno;
+	rc = xioctl(v->fd, cmd, arg);
+	return setitimer(ITIMER_REAL, &off, NULL) ? -errno : rc;
+}
+
+/* One page each, at consecutive addresses, of 4 MiB of RAM */
+static int many_maps(SELF, unsigned int n)
+{
+	unsigned int i;
+	int st = OK;
+
+	for (i = 0; i < n && !st; i++) {
+		g_batch_add(self->v, BATCH_MAP, DOM, BIG_IOVA + i * PAGE, PAGE,
+			    RAM_GPA + i % 1024 * PAGE);
+		if (i % 100 == 99)
+			st = g_batch_run(self->v, 100);
+	}
+	return st;
+}
+
+/* A call that is made by another thread */
+struct call {
+	struct vmm *v;
+	unsigned long cmd;
+	void *arg;
+	int rc;
+};
+
+static void *makes_call(void *arg)
+{
+	struct call *c = arg;
+
+	c->rc = xioctl(c->v->fd, c->cmd, c->arg);
+	return NULL;
+}
+
+/*
+ * Make a call that is to be interrupted: a signal comes while the kernel waits for
+ * the scratch area, amid the first piece of work
+ */
+static int interrupted(struct vmm *v, unsigned long cmd, void *arg)
+{
+	struct call c = { .v = v, .cmd = cmd, .arg = arg };
+	char *page, zeroes[PAGE] = { };
+	struct hold h = { .uffd = -1 };
+	pthread_t t;
+	int rc;
+
+	rc = hold_over(&h, v->scratch, v->scratch_len);
+	if (!rc)
+		rc = -pthread_create(&t, NULL, makes_call, &c);
+	if (rc)
+		return rc;
+	rc = hold_wait(&h, &page, 3000);
+	if (!rc) {
+		pthread_kill(t, SIGALRM);
+		rc = hold_give(&h, page, zeroes);
+	}
+	/* Whatever else it touches comes at once */
+	hold_close(&h);
+	pthread_join(t, NULL);
+	return rc ? rc : c.rc;
+}
+
+/* Interrupted, it says how far it came, and goes on from there */
+TEST_F_TIMEOUT(stop, remove_ram_goes_on, 240)
+{
+	const unsigned int n = self->e.kind == DEV_MOCK ? 3000 : 20000;
+	struct vhost_iommu_remove_ram a = {
+		.size = sizeof(a), .start = RAM_GPA,
+		.last = RAM_GPA + MIB(4) - 1,
+	}, was;
+	unsigned int again = 0;
+	struct vmm *v = self->v;
+	struct vmm_stats s;
+	int rc;
+
+	ASSERT_ST(OK, many_maps(self, n));
+	ASSERT_EQ(0, vmm_set_running(v, false));
+	ASSERT_EQ(0, catch_signals());
+	for (;; again++) {
+		was = a;
+		/* The first time for sure, and then as it happens */
+		if (again)
+			rc = disturbed(v, VHOST_IOMMU_REMOVE_RAM, &a);
+		else
+			rc = interrupted(v, VHOST_IOMMU_REMOVE_RAM, &a);
+		if (rc != -EINTR)
+			break;
+		/* Something was done each time, and it is told */
+		EXPECT_NE(0, memcmp(&was, &a, sizeof(a)));
+		EXPECT_GE(a.next_mappings, was.next_mappings);
+		EXPECT_LE(a.next_mappings, n);
+		EXPECT_EQ(was.start, a.start);
+		EXPECT_EQ(was.last, a.last);
+		EXPECT_EQ(0, vmm_stats(v, &s));
+		EXPECT_EQ(n - a.next_mappings, s.mappings);
+	}
+	EXPECT_EQ(0, rc);
+	EXPECT_GT(again, 0);
+	EXPECT_EQ(n, a.next_mappings);
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.mappings);
+	EXPECT_EQ(0, s.mapped_bytes);
+	EXPECT_EQ(0, s.host_errors);
+	/* The next one begins anew */
+	a.next_domain = 0;
+	a.next_iova = 0;
+	a.next_mappings = 0;
+	EXPECT_EQ(0, xioctl(v->fd, VHOST_IOMMU_REMOVE_RAM, &a));
+	EXPECT_EQ(0, a.next_mappings);
+	ASSERT_EQ(0, vmm_set_running(v, true));
+	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA, BIG_IOVA + PAGE - 1, RAM_GPA,
+			    MAP_RW));
+}
+
+/* A reset that was interrupted is no reset until it came to its end */
+TEST_F_TIMEOUT(stop, reset_goes_on, 240)
+{
+	const unsigned int n = 2000;
+	struct vmm *v = self->v;
+	unsigned int i, round;
+	struct vmm_stats s;
+
+	/* Other endpoints come behind the device */
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, vmm_add_endpoint(v, EMU(i), NULL, -1, NULL, 0));
+	ASSERT_EQ(0, catch_signals());
+	for (round = 0; round < 4; round++) {
+		struct vhost_iommu_reset a = { .size = sizeof(a) }, was;
+		__u64 mappings = 1000;
+		int rc = -EINTR;
+
+		ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
+		for (i = 0; i < n; i += 100)
+			ASSERT_ST(OK, g_attach(v, DOM + 1, EMU(i)));
+		ASSERT_ST(OK, many_maps(self, 1000));
+		ASSERT_EQ(0, vmm_set_running(v, false));
+		ASSERT_EQ(-EINTR, interrupted(v, VHOST_IOMMU_RESET, &a));
+		EXPECT_EQ(0, a.next_failed);
+		/* With what it said, or without */
+		if (round & 1)
+			a.next_endpoint = 0;
+		while (rc == -EINTR) {
+			ASSERT_EQ(0, vmm_set_rings(v, 256));
+			EXPECT_EQ(-EBUSY, vmm_set_running(v, true));
+			EXPECT_EQ(0, vmm_set_running(v, false));
+			EXPECT_EQ(-EBUSY, vmm_add_endpoint(v, EMU(n), NULL, -1,
+							   NULL, 0));
+			EXPECT_EQ(-EBUSY, vmm_remove_endpoint(v, EMU(0)));
+			EXPECT_EQ(-EBUSY, vmm_remove_ram(v, RAM_GPA, RAM_GPA +
+							 PAGE - 1, NULL));
+			EXPECT_EQ(-EBUSY, vmm_set_bypass(v, true));
+			was = a;
+			/* Mappings go first, then devices move */
+			ASSERT_EQ(0, vmm_stats(v, &s));
+			EXPECT_LE(s.mappings, mappings);
+			mappings = s.mappings;
+			rc = disturbed(v, VHOST_IOMMU_RESET, &a);
+			ASSERT_EQ(0, vmm_stats(v, &s));
+			if (rc == -EINTR && s.mappings == mappings)
+				EXPECT_NE(was.next_endpoint, a.next_endpoint);
+		}
+		ASSERT_EQ(0, rc);
+		ASSERT_EQ(0, vmm_stats(v, &s));
+		EXPECT_EQ(0, s.domains);
+		EXPECT_EQ(0, s.mappings);
+		EXPECT_EQ(0, s.mapped_bytes);
+		EXPECT_EQ(0, s.broken);
+		EXPECT_EQ(0, s.host_errors);
+		EXPECT_EQ(n + 1, s.endpoints);
+		EXPECT_EQ(VHOST_IOMMU_STATE_BLOCKED, vmm_ep_state(v, EP(0)));
+		ASSERT_EQ(0, vmm_set_rings(v, 256));
+		ASSERT_EQ(0, vmm_set_running(v, true));
+	}
+	EXPECT_ST(OK, g_attach(v, DOM, EP(0)));
+	EXPECT_ST(OK, g_map(v, DOM, BIG_IOVA, BIG_IOVA + PAGE - 1, RAM_GPA,
+			    MAP_RW));
 }
 
 /* The worker of another process, by its name */
