@@ -70,6 +70,9 @@ static int vtab_send_attach_id(struct vtab_endpoint *ep, u32 id,
  * @table: To what
  * @ats: Whether it may cache translations itself
  *
+ * Each is complete before the next one is made, maybe in another queue: IDs are
+ * attached in this order, and before whatever the caller does next.
+ *
  * Return: 0 or a negative errno. If it is an error, some of its IDs may be attached.
  */
 int vtab_send_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
@@ -178,7 +181,7 @@ int vtab_attach(struct vtab_endpoint *ep, const struct vtab_table *table,
 	 */
 	if (ep->vtab->was_reset)
 		return dom && !iommu_is_dma_domain(&dom->domain) ? -EIO : 0;
-	/* Likewise, and the ring may be dead */
+	/* Likewise, and the rings may be dead */
 	if (ep->vtab->stopped)
 		return ep->table == &ep->vtab->blocked ? 0 : -EBUSY;
 	/* Blocked it is, and it may be told to remain so */

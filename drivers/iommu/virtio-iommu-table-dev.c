@@ -3,6 +3,8 @@
  * virtio-iommu with tables of the guest: the device, its queues and its lifetime
  */
 #include <linux/slab.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
 #include <linux/virtio_config.h>
 
 #include "virtio-iommu-table.h"
@@ -13,6 +15,7 @@ static void vtab_release(struct kref *kref)
 
 	ida_destroy(&vtab->domain_ids);
 	xa_destroy(&vtab->ids);
+	kfree(vtab->queues);
 	kfree(vtab);
 }
 
@@ -26,25 +29,80 @@ void vtab_put(struct vtab_dev *vtab)
 }
 
 /**
+ * vtab_alloc_queues - Allocate the request queues, without virtqueues
+ * @vtab: The virtio-iommu
+ * @nr: Number of them, from 1 to VTAB_MAX_QUEUES
+ *
+ * They go with the last reference.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vtab_alloc_queues(struct vtab_dev *vtab, unsigned int nr)
+{
+	struct vtab_queue *queue;
+	unsigned int i;
+
+	vtab->queues = kzalloc_objs(*vtab->queues, nr);
+	if (!vtab->queues)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		queue = &vtab->queues[i];
+		queue->vtab = vtab;
+		raw_spin_lock_init(&queue->lock);
+		if (i)
+			snprintf(queue->name, sizeof(queue->name),
+				 "request.%u", i);
+		else
+			strscpy(queue->name, "request");
+	}
+	vtab->nr_queues = nr;
+	return 0;
+}
+
+static int vtab_find_rings(struct vtab_dev *vtab)
+{
+	struct virtqueue_info info[VTAB_MAX_QUEUES + 1] = {
+		[VTAB_EVENT_VQ] = { "event", vtab_event_callback },
+	};
+	struct virtqueue *vqs[ARRAY_SIZE(info)];
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < vtab->nr_queues; i++)
+		info[vtab_queue_vq(i)].name = vtab->queues[i].name;
+	rc = virtio_find_vqs(vtab->vdev, vtab->nr_queues + 1, vqs, info, NULL);
+	if (rc)
+		return rc;
+	for (i = 0; i < vtab->nr_queues; i++)
+		vtab->queues[i].vq = vqs[vtab_queue_vq(i)];
+	vtab->event_vq = vqs[VTAB_EVENT_VQ];
+	return 0;
+}
+
+/**
  * vtab_find_vqs - Make the queues, and memory for what is in them
  * @vtab: The virtio-iommu
+ *
+ * One request queue is enough to work with, if more can't be set up. Later, when the
+ * device sleeps, somebody may have chosen a queue already: then there are as many as
+ * before, or none.
  *
  * Return: 0 or a negative errno.
  */
 int vtab_find_vqs(struct vtab_dev *vtab)
 {
-	struct virtqueue_info info[] = {
-		{ "request" },
-		{ "event", vtab_event_callback },
-	};
-	struct virtqueue *vqs[ARRAY_SIZE(info)];
 	int rc;
 
-	rc = virtio_find_vqs(vtab->vdev, ARRAY_SIZE(info), vqs, info, NULL);
+	rc = vtab_find_rings(vtab);
+	if (rc && vtab->nr_queues > 1 && !vtab->asleep) {
+		dev_warn(&vtab->vdev->dev,
+			 "%u request queues can't be set up, error %d: trying one\n",
+			 vtab->nr_queues, rc);
+		vtab->nr_queues = 1;
+		rc = vtab_find_rings(vtab);
+	}
 	if (rc)
 		return rc;
-	vtab->req_vq = vqs[0];
-	vtab->event_vq = vqs[1];
 	vtab->nr_events = vtab->event_vq->num_free;
 	vtab->events = kzalloc_objs(*vtab->events, vtab->nr_events);
 	if (!vtab->events)
@@ -58,7 +116,10 @@ int vtab_find_vqs(struct vtab_dev *vtab)
  */
 void vtab_free_vqs(struct vtab_dev *vtab)
 {
-	vtab->req_vq = NULL;
+	unsigned int i;
+
+	for (i = 0; i < vtab->nr_queues; i++)
+		vtab->queues[i].vq = NULL;
 	vtab->event_vq = NULL;
 	vtab_ring_free(vtab);
 	kfree(vtab->events);

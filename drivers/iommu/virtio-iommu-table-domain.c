@@ -46,7 +46,11 @@ static bool vtab_invalidated(struct vtab_domain *dom,
 
 	/*
 	 * A domain is unknown to the device until an endpoint is attached, and none
-	 * is while the device sleeps
+	 * is while the device sleeps. The first one may be attached, or the last
+	 * one leave, at this moment and by another queue, with which this one has
+	 * no order. But the device says that a domain is unknown only if nothing
+	 * of it is in use: an endpoint that comes afterwards finds the tables as
+	 * they are now, and what those that were there had cached is gone.
 	 */
 	return status == VIRTIO_IOMMU_S_OK || status == VIRTIO_IOMMU_S_NOENT ||
 	       status == -ESHUTDOWN;

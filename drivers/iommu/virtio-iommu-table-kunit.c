@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit tests of the conversions of virtio-iommu with tables of the guest
+ * KUnit tests of what virtio-iommu with tables of the guest computes
  *
  * Expected values are numbers, not made of the constants that are tested:
  * offsets and bits are those of the wire format and of Arm IHI 0070.
@@ -10,6 +10,7 @@
 #include <linux/unaligned.h>
 
 #include "virtio-iommu-table-arm.h"
+#include "virtio-iommu-table-queue.h"
 #include "virtio-iommu-table-wait.h"
 
 /* The SMMUv3 of QEMU */
@@ -617,6 +618,68 @@ static void wait_paused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, timer.waited, 10 * MS);
 }
 
+static void queue_number(struct kunit *test)
+{
+	static const struct {
+		unsigned int num_queues;
+		unsigned int nr_cpus;
+		unsigned int nr;
+	} cases[] = {
+		/* As many as the device has, as there are processors, as we use */
+		{ 1, 1, 1 },
+		{ 1, 64, 1 },
+		{ 2, 64, 2 },
+		{ 8, 2, 2 },
+		{ 8, 1, 1 },
+		{ 15, 64, 15 },
+		{ 16, 16, 16 },
+		{ 17, 64, 16 },
+		{ 64, 64, 16 },
+		{ 65535, 3, 3 },
+		{ 65535, 8192, 16 },
+		/* That is an error of the device */
+		{ 0, 4, 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, vtab_nr_queues(cases[i].num_queues,
+							 cases[i].nr_cpus),
+				    cases[i].nr, "case %u", i);
+}
+
+/* Each processor has a queue, and none has more processors than it must */
+static void queue_choice(struct kunit *test)
+{
+	unsigned int nr, cpu, queue, i, users[16];
+
+	for (nr = 1; nr <= ARRAY_SIZE(users); nr++) {
+		memset(users, 0, sizeof(users));
+		for (cpu = 0; cpu < 64; cpu++) {
+			queue = vtab_cpu_queue(cpu, nr);
+			KUNIT_ASSERT_LT(test, queue, nr);
+			users[queue]++;
+			if (cpu < nr)
+				KUNIT_EXPECT_EQ(test, users[queue], 1);
+		}
+		for (i = 0; i < nr; i++) {
+			KUNIT_EXPECT_GE(test, users[i], 64 / nr);
+			KUNIT_EXPECT_LE(test, users[i], 64 / nr + 1);
+		}
+	}
+}
+
+/* Virtqueue 1 is the event queue */
+static void queue_index(struct kunit *test)
+{
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, VTAB_EVENT_VQ, 1);
+	KUNIT_EXPECT_EQ(test, vtab_queue_vq(0), 0);
+	for (i = 1; i < 16; i++)
+		KUNIT_EXPECT_EQ(test, vtab_queue_vq(i), i + 1);
+}
+
 static struct kunit_case vtab_cases[] = {
 	KUNIT_CASE(probe_walk),
 	KUNIT_CASE(probe_walk_end),
@@ -637,6 +700,9 @@ static struct kunit_case vtab_cases[] = {
 	KUNIT_CASE(wait_notified),
 	KUNIT_CASE(wait_slot),
 	KUNIT_CASE(wait_paused),
+	KUNIT_CASE(queue_number),
+	KUNIT_CASE(queue_choice),
+	KUNIT_CASE(queue_index),
 	{ }
 };
 

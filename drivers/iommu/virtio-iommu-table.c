@@ -7,6 +7,7 @@
  * See Documentation/userspace-api/virtio-iommu-table.rst.
  */
 #include <linux/cleanup.h>
+#include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/of_iommu.h>
@@ -322,6 +323,7 @@ static int vtab_read_config(struct vtab_dev *vtab)
 {
 	struct virtio_device *vdev = vtab->vdev;
 	u32 first = 0, last = U32_MAX;
+	u16 num_queues = 1;
 
 	vtab->input_last = U64_MAX;
 	virtio_cread_le(vdev, struct virtio_iommu_config, page_size_mask,
@@ -340,6 +342,9 @@ static int vtab_read_config(struct vtab_dev *vtab)
 	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
 				struct virtio_iommu_config, domain_range.end,
 				&last);
+	if (virtio_has_feature(vdev, VIRTIO_IOMMU_F_MQ))
+		num_queues = virtio_cread16(vdev,
+					    VIRTIO_IOMMU_CONFIG_NUM_QUEUES);
 
 	/*
 	 * IDs for identity and blocked, for these two without tables, and for at
@@ -348,7 +353,7 @@ static int vtab_read_config(struct vtab_dev *vtab)
 	last = min(last, INT_MAX);
 	if (!vtab->pgsizes || vtab->input_last < vtab->input_first ||
 	    !vtab->probe_size || vtab->probe_size > VTAB_MAX_PROBE_SIZE ||
-	    last < 4 || first > last - 4) {
+	    last < 4 || first > last - 4 || !num_queues) {
 		dev_err(&vdev->dev, "the configuration makes no sense\n");
 		return -EINVAL;
 	}
@@ -360,7 +365,7 @@ static int vtab_read_config(struct vtab_dev *vtab)
 	vtab->blocked.plain_id = first + 3;
 	vtab->first_id = first + 4;
 	vtab->last_id = last;
-	return 0;
+	return vtab_alloc_queues(vtab, vtab_nr_queues(num_queues, nr_cpu_ids));
 }
 
 /*
@@ -392,7 +397,7 @@ static bool vtab_reset_done(struct vtab_dev *vtab)
 /*
  * A broken device is reset as soon as possible: VFIO waits for it, and holds locks
  * of its own, of iommufd and the group's mutex. None of them is taken here. The
- * ring remains, nobody uses it any more.
+ * rings remain, nobody uses them any more.
  */
 static void vtab_reset_work(struct work_struct *work)
 {
@@ -424,7 +429,7 @@ static void vtab_close(struct vtab_dev *vtab, bool clear_bypass)
 	if (clear_bypass)
 		vtab_swap_bypass(vtab, 0);
 	virtio_reset_device(vdev);
-	if (vtab->req_vq)
+	if (vtab->event_vq)
 		vdev->config->del_vqs(vdev);
 	if (!vtab_reset_done(vtab))
 		return;
@@ -501,8 +506,9 @@ static int vtab_probe(struct virtio_device *vdev)
 	rc = vtab_register(vtab);
 	if (rc)
 		goto out_close;
-	dev_info(&vdev->dev, "page tables, sizes %#llx, input addresses %#llx to %#llx\n",
-		 vtab->pgsizes, vtab->input_first, vtab->input_last);
+	dev_info(&vdev->dev, "page tables, sizes %#llx, input addresses %#llx to %#llx, request queues: %u\n",
+		 vtab->pgsizes, vtab->input_first, vtab->input_last,
+		 vtab->nr_queues);
 	return 0;
 
 out_close:
@@ -538,7 +544,7 @@ static void vtab_remove(struct virtio_device *vdev)
  * DMA, because their drivers don't know about shutting down, are blocked, so
  * that a kernel that is started next finds its memory as it was. After this
  * nothing is cached for any domain: what is unmapped needs no request, hence
- * it does no harm that the ring may be dead from now on. There is no reset,
+ * it does no harm that the rings may be dead from now on. There is no reset,
  * which might leave the endpoints in bypass; the next kernel makes one.
  */
 static void vtab_shutdown(struct virtio_device *vdev)
@@ -598,6 +604,7 @@ static const unsigned int vtab_features[] = {
 	VIRTIO_IOMMU_F_DOMAIN_RANGE,
 	VIRTIO_IOMMU_F_PROBE,
 	VIRTIO_IOMMU_F_BYPASS_CONFIG,
+	VIRTIO_IOMMU_F_MQ,
 };
 
 static const struct virtio_device_id vtab_ids[] = {

@@ -13,10 +13,15 @@
  *   virtio-iommu-table-ring.c   requests and how they are waited for
  *   virtio-iommu-table-arm.h    conversions, Arm SMMUv3; unit-tested
  *   virtio-iommu-table-wait.h   timeouts and late notifications; unit-tested
+ *   virtio-iommu-table-queue.h  number and choice of queues; unit-tested
  *
- * Lock order: the group's mutex, vtab_dev.mutex, vtab_dev.lock; vtab_domain.lock
- * is beside the last one. These two are taken in any context and held for a few
- * instructions; no request is waited for with one of them held.
+ * Lock order: the group's mutex, vtab_dev.mutex, and one of vtab_dev.lock,
+ * vtab_queue.lock and vtab_domain.lock. None of these three is taken with another
+ * of them, or of the same kind, held. They are taken in any context and held for a
+ * few instructions; no request is waited for with one of them held.
+ *
+ * Who makes requests takes the lock of one queue, and only reads what is in
+ * vtab_dev: &vtab_dev.lock is for what is of the whole device and changes rarely.
  */
 #ifndef _VIRTIO_IOMMU_TABLE_H
 #define _VIRTIO_IOMMU_TABLE_H
@@ -37,12 +42,14 @@
 #include <linux/xarray.h>
 
 #include "virtio-iommu-table-arm.h"
+#include "virtio-iommu-table-queue.h"
 
 /* The longest request that is not PROBE, less its tail */
 #define VTAB_MAX_REQ	offsetof(struct virtio_iommu_req_attach_table, tail)
-/* Requests in flight; a ring may have room for less */
+/* Requests in flight in a queue; its ring may have room for less */
 #define VTAB_MAX_SLOTS	128
 
+struct vtab_dev;
 struct vtab_waiter;
 
 /**
@@ -52,6 +59,8 @@ struct vtab_waiter;
  * @reply: Buffer for a longer reply, or NULL
  * @reply_len: Length of what the device writes, with the tail
  * @waiter: Who waits for it; on that one's stack
+ *
+ * It shares no cache line with others, which are of other processors.
  */
 struct vtab_slot {
 	u8 req[VTAB_MAX_REQ];
@@ -59,6 +68,47 @@ struct vtab_slot {
 	void *reply;
 	size_t reply_len;
 	struct vtab_waiter *waiter;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct vtab_queue - A request queue
+ * @vq: The virtqueue; NULL while the device sleeps
+ * @vtab: The virtio-iommu
+ * @name: Name of @vq
+ * @lock: Protects @vq, @slots, @free, @nr_free, writing to @nr_requests and @reaped,
+ *        and the waiters of the requests that are in @vq. Whoever has it and has not
+ *        seen &vtab_dev.broken may write to these waiters; so a waiter gives up only
+ *        after it has taken the lock once, having seen it.
+ * @slots: Memory for requests, @nr_slots of them
+ * @nr_slots: See @slots
+ * @free: The slots that are not in use, @nr_free of them
+ * @nr_free: See @free
+ * @nr_requests: Number of requests that were made
+ * @reaped: Number of replies that were taken off the ring
+ *
+ * It is there, with its lock, for as long as the device: whoever makes requests
+ * may have chosen it before the device was put to sleep, or broke.
+ *
+ * No two queues share a cache line. Within one, those who wait read the first and
+ * the last line, and those who make requests write to the one in between.
+ */
+struct vtab_queue {
+	struct virtqueue *vq;
+	struct vtab_dev *vtab;
+	char name[20];
+
+	/*
+	 * For a few instructions, in any context. Raw, because who holds it
+	 * must not be preempted by somebody who polls.
+	 */
+	raw_spinlock_t lock ____cacheline_aligned_in_smp;
+	struct vtab_slot *slots;
+	unsigned int nr_slots;
+	struct vtab_slot **free;
+	unsigned int nr_free;
+	u64 nr_requests;
+
+	u16 reaped ____cacheline_aligned_in_smp;
 };
 
 /**
@@ -80,20 +130,20 @@ struct vtab_table {
  * @vdev: For the virtio core
  * @kref: One reference is the driver's, the others are the domains'
  * @entry: In the list of all such devices
- * @req_vq: Request queue
- * @broken: A request was not answered: no more are made. Never cleared.
- * @keep: The device may use memory that it was given, nothing is freed
+ * @queues: Request queues, allocated once
+ * @nr_queues: Number of them in use. Does not change any more once there is
+ *             somebody who makes requests.
+ * @broken: A request was not answered: no more are made, in any queue, and none
+ *          is looked for. Never cleared; written with @lock held, read with and
+ *          without a queue's lock, see &vtab_queue.lock.
+ * @keep: The device may use memory that it was given, nothing is freed. Written
+ *        with @lock held, which vtab_break() takes: who has called it, because a
+ *        request failed, sees this before it frees what that was about.
  * @asleep: All endpoints are blocked and no requests are made, until it is
- *          resumed. Written with @mutex and @lock held.
- * @lock: Protects @req_vq, @slots, @free, @nr_free, @kept_pages; writing to
- *        @broken, @keep, @nr_requests and @reaped; @endpoints together with
- *        @mutex
- * @slots: Memory for requests, @nr_slots of them
- * @nr_slots: See @slots
- * @free: The slots that are not in use, @nr_free of them
- * @nr_free: See @free
- * @nr_requests: Number of requests that were made
- * @reaped: Number of replies that were taken off the ring
+ *          resumed. Written with @mutex held; who then takes a queue's lock knows
+ *          that nobody makes further requests there.
+ * @lock: Protects @kept_pages and writing to @broken and @keep; @endpoints together
+ *        with @mutex. Never needed to make a request. Raw, like &vtab_queue.lock.
  * @nr_late: Number of notifications that were not relied on others for
  * @reset_work: Resets the device after it broke
  * @wq: For those who wait until @was_reset, or for @faulting
@@ -129,24 +179,14 @@ struct vtab_dev {
 	struct kref kref;
 	struct list_head entry;
 
-	/* Those who wait read this, @reaped, and nothing that requests write */
-	struct virtqueue *req_vq;
+	/* All who make requests read this, and none of them writes to it */
+	struct vtab_queue *queues;
+	unsigned int nr_queues;
 	bool broken;
 	bool keep;
 	bool asleep;
 
-	/*
-	 * For a few instructions, in any context. Raw, because who holds it
-	 * must not be preempted by somebody who polls.
-	 */
 	raw_spinlock_t lock ____cacheline_aligned_in_smp;
-	struct vtab_slot *slots;
-	unsigned int nr_slots;
-	struct vtab_slot **free;
-	unsigned int nr_free;
-	u64 nr_requests;
-
-	u16 reaped ____cacheline_aligned_in_smp;
 	atomic64_t nr_late;
 
 	struct work_struct reset_work;
@@ -252,6 +292,7 @@ static inline struct vtab_domain *to_vtab_domain(struct iommu_domain *domain)
 }
 
 /* virtio-iommu-table-dev.c */
+int vtab_alloc_queues(struct vtab_dev *vtab, unsigned int nr);
 int vtab_find_vqs(struct vtab_dev *vtab);
 void vtab_free_vqs(struct vtab_dev *vtab);
 u8 vtab_swap_bypass(struct vtab_dev *vtab, u8 bypass);

@@ -7,6 +7,7 @@
  * VMM. See
  * Documentation/userspace-api/vhost-iommu.rst.
  */
+#include <linux/atomic.h>
 #include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/lockdep.h>
@@ -107,25 +108,38 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 static void vhost_iommu_set_lock_classes(struct vhost_iommu *viommu)
 {
 	static struct lock_class_key dev_key, rq_key, eq_key;
+	unsigned int i;
 
 	lockdep_set_class(&viommu->dev.mutex, &dev_key);
-	lockdep_set_class(&viommu->rq.vq.mutex, &rq_key);
+	for (i = 0; i < viommu->nr_rqs; i++)
+		lockdep_set_class(&viommu->rqs[i].vq.mutex, &rq_key);
 	lockdep_set_class(&viommu->eq.vq.mutex, &eq_key);
 }
 
 static int vhost_iommu_open(struct inode *inode, struct file *file)
 {
+	/* Of the device that was opened last, since the module was loaded */
+	static atomic_t last_number;
 	struct vhost_iommu *viommu;
+	unsigned int i;
 
 	viommu = kvzalloc_obj(*viommu, GFP_KERNEL_ACCOUNT);
 	if (!viommu)
 		return -ENOMEM;
+	viommu->nr_rqs = vhost_iommu_max_queues();
+	viommu->rqs = kvzalloc_objs(*viommu->rqs, viommu->nr_rqs,
+				    GFP_KERNEL_ACCOUNT);
+	if (!viommu->rqs) {
+		kvfree(viommu);
+		return -ENOMEM;
+	}
 
+	viommu->number = atomic_inc_return(&last_number);
 	refcount_set(&viommu->refs, 1);
 	viommu->host.piece_shift = VHOST_IOMMU_PIECE_SHIFT;
 	spin_lock_init(&viommu->refused.lock);
 	rwlock_init(&viommu->xlat_lock);
-	mutex_init(&viommu->lock);
+	init_rwsem(&viommu->lock);
 	xa_init_flags(&viommu->domains, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->endpoints, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->groups, XA_FLAGS_ACCOUNT);
@@ -133,16 +147,22 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&viommu->sources);
 	vhost_iommu_limits_init(viommu);
 
-	viommu->rq.viommu = viommu;
-	viommu->rq.vq.handle_kick = vhost_iommu_handle_kick;
-	viommu->vq_ptrs[VHOST_IOMMU_VQ_REQUEST] = &viommu->rq.vq;
+	for (i = 0; i < viommu->nr_rqs; i++) {
+		struct vhost_iommu_rq *rq = &viommu->rqs[i];
+
+		rq->viommu = viommu;
+		rq->index = i;
+		rq->vq.handle_kick = vhost_iommu_handle_kick;
+		viommu->vq_ptrs[VHOST_IOMMU_VQ_REQUEST_NR(i)] = &rq->vq;
+	}
 	viommu->eq.vq.handle_kick = vhost_iommu_handle_event_kick;
 	viommu->vq_ptrs[VHOST_IOMMU_VQ_EVENT] = &viommu->eq.vq;
-	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, VHOST_IOMMU_VQ_MAX,
+	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, viommu->nr_rqs + 1,
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
 	vhost_iommu_set_lock_classes(viommu);
 	viommu->dev.fork_owner = true;
-	viommu->rq.vq.poll.wait.func = vhost_iommu_kicked;
+	for (i = 0; i < viommu->nr_rqs; i++)
+		viommu->rqs[i].vq.poll.wait.func = vhost_iommu_kicked;
 	file->private_data = viommu;
 	return 0;
 }
@@ -159,7 +179,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 
 	scoped_guard(mutex, &viommu->dev.mutex) {
 		vhost_iommu_want(viommu);
-		for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+		for (i = 0; i < viommu->dev.nvqs; i++)
 			scoped_guard(mutex, &viommu->vq_ptrs[i]->mutex)
 				vhost_iommu_stop_vq(viommu->vq_ptrs[i]);
 	}
@@ -169,7 +189,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	vhost_dev_cleanup(&viommu->dev);
 	vhost_iommu_ram_set(viommu, NULL);
 
-	scoped_guard(mutex, &viommu->lock) {
+	scoped_guard(rwsem_write, &viommu->lock) {
 		vhost_iommu_endpoints_free(viommu);
 		vhost_iommu_nests_free(viommu);
 		vhost_iommu_host_put(viommu);

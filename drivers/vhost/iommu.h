@@ -9,11 +9,13 @@
  *   iommu_ioctl.c   ioctls, one function each
  *   iommu_run.c     whether the rings are served
  *   iommu_kick.c    the thread that kicks serves the request queue
- *   iommu_ring.c    request queue: batches, replies, polling
+ *   iommu_ring.c    request queue: batches, replies
+ *   iommu_poll.c    when the worker polls for requests
  *   iommu_table.c   INVALIDATE; iommu_attach.c  ATTACH, ATTACH_TABLE, DETACH
  *   iommu_endpoint.c  endpoints
  *   iommu_move.c    groups follow their members
- *   iommu_domain.c  domains, MAP, UNMAP
+ *   iommu_paging.c  MAP, UNMAP, memory that goes
+ *   iommu_domain.c  domains, and who is in them
  *   iommu_build.c   the IOAS of a domain, and the page tables it may have
  *   iommu_group.c   groups of endpoints, and what they are attached to
  *   iommu_hwpt.c    page tables of an IOAS
@@ -21,7 +23,7 @@
  *   iommu_nest.c    vIOMMUs, and their event queues
  *   iommu_event.c   event queue, and where events come from
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
- *   iommu_vq.c      what both queues need; iommu_stats.c  statistics
+ *   iommu_vq.c      what all queues need; iommu_stats.c  statistics
  *   iommu_xlat.c    what an access means, and the memory table
  *   iommu_req.c     decode and stateless rules of the specification
  *   iommu_map.c     data structures of a domain
@@ -30,10 +32,10 @@
  * The last three know nothing of the others.
  *
  * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
- * vhost_iommu.lock, and below all others vhost_iommu.xlat_lock, under which nothing
- * sleeps. The worker takes the middle two, and so do threads that kick
- * the request queue; vhost_dev_flush() waits for the worker, so it is never called
- * with either of them held.
+ * vhost_iommu.lock, vhost_iommu_domain.lock of one domain, and below all others
+ * vhost_iommu.xlat_lock, under which nothing sleeps. The worker takes all but the first,
+ * and so do threads that kick a request queue; vhost_dev_flush() waits for the worker, so
+ * it is never called with any of them held.
  *
  * The memory of the guest and of the VMM can keep whoever touches it waiting for as
  * long as the VMM likes. vhost_iommu.lock is held over the scratch area only, and
@@ -51,6 +53,18 @@
 #include "iommu_types.h"
 
 /**
+ * vhost_iommu_is_midway - Tell whether others have to wait for a request queue
+ * @rq: The request queue
+ *
+ * Return: true if it will go on with the request at its head, which is half done.
+ */
+static inline bool vhost_iommu_is_midway(const struct vhost_iommu_rq *rq)
+{
+	return READ_ONCE(rq->midway) && READ_ONCE(rq->serves) &&
+	       !READ_ONCE(rq->dead);
+}
+
+/**
  * vhost_iommu_put - Drop a reference to a device
  * @viommu: The device; its file is closed before the last reference goes
  */
@@ -58,7 +72,7 @@ static inline void vhost_iommu_put(struct vhost_iommu *viommu)
 {
 	if (!refcount_dec_and_test(&viommu->refs))
 		return;
-	mutex_destroy(&viommu->lock);
+	kvfree(viommu->rqs);
 	kvfree(viommu);
 }
 
@@ -99,6 +113,7 @@ long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
 long vhost_iommu_get_features(struct vhost_iommu *viommu, void __user *argp);
 long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp);
 void vhost_iommu_limits_init(struct vhost_iommu *viommu);
+unsigned int vhost_iommu_max_queues(void);
 
 /* iommu_run.c */
 bool vhost_iommu_running(struct vhost_iommu *viommu);
@@ -136,12 +151,36 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 void vhost_iommu_handle_kick(struct vhost_work *work);
 void vhost_iommu_ring_settle(struct vhost_iommu_rq *rq);
 
+/* iommu_poll.c */
+void vhost_iommu_poll_kicked(struct vhost_iommu_rq *rq,
+			     enum vhost_iommu_server where);
+void vhost_iommu_poll_idle(struct vhost_iommu_rq *rq);
+bool vhost_iommu_poll(struct vhost_iommu_rq *rq);
+
 /* iommu_vq.c */
-int vhost_iommu_chain_get(struct vhost_virtqueue *vq, unsigned int *head,
-			  unsigned int *out, unsigned int *in);
+int vhost_iommu_chain_get(struct vhost_virtqueue *vq,
+			  const struct vhost_iotlb_map **ram,
+			  unsigned int *head, struct vhost_iommu_buffer *from,
+			  struct vhost_iommu_buffer *to);
 void vhost_iommu_chain_put_back(struct vhost_virtqueue *vq, unsigned int nr);
 void vhost_iommu_vq_error(struct vhost_iommu *viommu,
 			  struct vhost_virtqueue *vq);
+int vhost_iommu_buffer_read(const struct vhost_iommu_buffer *from, void *to,
+			    size_t len);
+int vhost_iommu_buffer_write(const struct vhost_iommu_buffer *to,
+			     const void *from, size_t len);
+
+/* iommu_paging.c */
+int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
+			     struct vhost_iommu_domain *domain);
+int vhost_iommu_map(struct vhost_iommu *viommu,
+		    const struct vhost_iommu_req *req,
+		    const struct vhost_iommu_caller *by);
+int vhost_iommu_unmap(struct vhost_iommu *viommu,
+		      const struct vhost_iommu_req *req,
+		      const struct vhost_iommu_caller *by);
+int vhost_iommu_remove_ram(struct vhost_iommu *viommu,
+			   struct vhost_iommu_removal *r);
 
 /* iommu_domain.c */
 struct vhost_iommu_domain *
@@ -154,16 +193,8 @@ bool vhost_iommu_domain_fits(const struct vhost_iommu_domain *domain,
 void vhost_iommu_domain_link(struct vhost_iommu_domain *domain,
 			     struct vhost_iommu_endpoint *ep);
 void vhost_iommu_domain_unlink(struct vhost_iommu_endpoint *ep);
-int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
-			     struct vhost_iommu_domain *domain);
-int vhost_iommu_map(struct vhost_iommu *viommu,
-		    const struct vhost_iommu_req *req,
-		    enum vhost_iommu_server where);
-int vhost_iommu_unmap(struct vhost_iommu *viommu,
-		      const struct vhost_iommu_req *req,
-		      enum vhost_iommu_server where);
-int vhost_iommu_remove_ram(struct vhost_iommu *viommu,
-			   struct vhost_iommu_removal *r);
+bool vhost_iommu_domain_reserves(struct vhost_iommu_domain *domain, u64 start,
+				 u64 last);
 
 /* iommu_build.c */
 bool vhost_iommu_map_in_ioas(const struct vhost_iommu_map *map);
@@ -176,7 +207,7 @@ bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
 int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
 			      struct vhost_iommu_domain *domain,
 			      const struct vhost_iommu_map *map,
-			      enum vhost_iommu_server where);
+			      const struct vhost_iommu_caller *by);
 int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
 				  struct vhost_iommu_domain *domain);
 
@@ -244,7 +275,8 @@ int vhost_iommu_group_follow(struct vhost_iommu *viommu,
 			     struct vhost_iommu_group *group);
 
 /* iommu_table.c */
-void vhost_iommu_invalidate(struct vhost_iommu_rq *rq);
+int vhost_iommu_invalidate(struct vhost_iommu_rq *rq,
+			   const struct vhost_iommu_caller *by);
 
 /* iommu_nest.c */
 struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,
@@ -300,6 +332,8 @@ void vhost_iommu_device_unblock(struct vhost_iommu *viommu,
 				const struct vhost_iommu_nest *nest, u32 hwpt);
 
 /* iommu_host.c */
+extern const struct vhost_iommu_caller vhost_iommu_alone;
+
 int vhost_iommu_host_set(struct vhost_iommu *viommu,
 			 const struct vhost_iommu_set_iommufd *args);
 void vhost_iommu_host_put(struct vhost_iommu *viommu);
@@ -311,9 +345,9 @@ int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
 int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 				const struct vhost_iommu_nest *nest,
 				const struct vhost_iommu_cmd *cmds,
-				unsigned int nr);
+				unsigned int nr,
+				const struct vhost_iommu_caller *by);
 int vhost_iommu_host_get_events(struct vhost_iommu_source *source, int fd);
-void vhost_iommu_host_unhook_events(struct vhost_iommu_source *source);
 void vhost_iommu_host_put_events(struct vhost_iommu_source *source);
 int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
 				const struct vhost_iommu_source *source,
@@ -334,10 +368,11 @@ int vhost_iommu_host_attach_once(struct vhost_iommu *viommu,
 				 struct file *device, u32 *pt_id);
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 			 const struct vhost_iommu_map *map, u64 start,
-			 u64 last);
+			 u64 last, const struct vhost_iommu_caller *by);
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
-			   u64 last);
+			   u64 last, const struct vhost_iommu_caller *by);
 void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
-bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu);
+bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu,
+			       const struct vhost_iommu_caller *by);
 
 #endif /* _VHOST_IOMMU_H */

@@ -344,6 +344,11 @@ vhost_iommu_arm_ranges(const struct vhost_iommu_inv *inv, u64 pages, u64 lo,
 	hi |= FIELD_PREP(ARM_TLBI_1_TG, granule->tg);
 	if (inv->leaf)
 		hi |= FIELD_PREP(ARM_TLBI_1_TTL, granule->ttl);
+	/* Most are of a page, for which NUM and SCALE are 0 */
+	if (pages == 1 && inv->leaf) {
+		vhost_iommu_cmd_add(cmds, lo, hi | (at & ARM_TLBI_1_ADDRESS));
+		return;
+	}
 
 	while (pages) {
 		unsigned int scale = min(__ffs64(pages), ARM_TLBI_MAX_SCALE);

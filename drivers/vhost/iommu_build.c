@@ -34,11 +34,13 @@ static void vhost_iommu_tables_set(struct vhost_iommu *viommu,
 				   struct vhost_iommu_domain *domain,
 				   struct vhost_iommu_tables *tables)
 {
-	viommu->table_pages -= vhost_iommu_tables_pages(&domain->tables);
+	u64 before = vhost_iommu_tables_pages(&domain->tables);
+
 	vhost_iommu_tables_clear(&domain->tables);
 	domain->tables = *tables;
 	vhost_iommu_tables_init(tables);
-	viommu->table_pages += vhost_iommu_tables_pages(&domain->tables);
+	atomic64_add(vhost_iommu_tables_pages(&domain->tables) - before,
+		     &viommu->table_pages);
 }
 
 /**
@@ -54,10 +56,10 @@ void vhost_iommu_build_drop(struct vhost_iommu *viommu,
 {
 	struct vhost_iommu_build *build = &domain->build;
 
-	lockdep_assert_held(&viommu->lock);
-
 	if (!build->active)
 		return;
+	lockdep_assert_held_write(&viommu->lock);
+
 	if (host && build->ioas)
 		vhost_iommu_host_destroy(viommu, build->ioas);
 	vhost_iommu_tables_clear(&build->tables);
@@ -119,7 +121,8 @@ static int vhost_iommu_build_copy(struct vhost_iommu *viommu,
 		if (vhost_iommu_map_in_ioas(map)) {
 			last = vhost_iommu_map_piece(map, start, map->last);
 			rc = vhost_iommu_host_map(viommu, build->ioas, map,
-						  start, last);
+						  start, last,
+						  &vhost_iommu_alone);
 			if (rc)
 				return rc;
 			bytes += last - start + 1;
@@ -193,7 +196,7 @@ int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 	struct vhost_iommu_tables none;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (!domain->stuck)
 		return 0;
@@ -242,9 +245,12 @@ bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
 
 	if (domain->maps.count >= viommu->max_domain_mappings)
 		return false;
-	/* Without devices there is nothing to be divided by */
+	/*
+	 * Without devices there is nothing to be divided by. Then each request
+	 * queue can be one above the limit.
+	 */
 	if (!viommu->nr_devices)
-		return viommu->mappings < limit;
+		return atomic64_read(&viommu->mappings) < limit;
 	return domain->maps.count < vhost_iommu_share(viommu, domain, limit);
 }
 
@@ -301,17 +307,17 @@ static int vhost_iommu_reclaim(struct vhost_iommu *viommu,
  * @viommu: The device
  * @domain: The domain, which has an IOAS
  * @map: The mapping
- * @where: Who asks. A thread that kicks rebuilds nothing.
+ * @by: Who asks
  *
- * Return: 0; -EAGAIN if there is more to do; -EBUSY if that is not for a thread
- * that kicks; -ENOSPC or -ENOMEM.
+ * Return: 0; -EAGAIN if there is more to do; -EBUSY if that is for who is alone;
+ * -ENOSPC or -ENOMEM.
  */
 int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
 			      struct vhost_iommu_domain *domain,
 			      const struct vhost_iommu_map *map,
-			      enum vhost_iommu_server where)
+			      const struct vhost_iommu_caller *by)
 {
-	u64 pages;
+	u64 pages, before;
 	int rc;
 
 	lockdep_assert_held(&viommu->lock);
@@ -321,7 +327,7 @@ int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
 	if (!pages)
 		return 0;
 	if (!vhost_iommu_tables_fit(viommu, domain, pages)) {
-		if (where == VHOST_IOMMU_KICKER)
+		if (!by->alone)
 			return -EBUSY;
 		rc = vhost_iommu_reclaim(viommu, domain, pages);
 		if (rc)
@@ -332,10 +338,11 @@ int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
 			return -ENOSPC;
 	}
 
-	viommu->table_pages -= vhost_iommu_tables_pages(&domain->tables);
+	before = vhost_iommu_tables_pages(&domain->tables);
 	rc = vhost_iommu_tables_touch(&domain->tables, map->start, map->last,
 				      GFP_KERNEL_ACCOUNT);
-	viommu->table_pages += vhost_iommu_tables_pages(&domain->tables);
+	atomic64_add(vhost_iommu_tables_pages(&domain->tables) - before,
+		     &viommu->table_pages);
 	return rc;
 }
 
@@ -354,7 +361,7 @@ int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
 	u64 pages;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (domain->ioas)
 		return 0;

@@ -96,7 +96,7 @@ int vhost_iommu_device_attach(struct vhost_iommu *viommu, struct file *device,
 	int rc = vhost_iommu_device_try(viommu, device, pt_id, wait);
 
 	if (rc && rc != -EAGAIN)
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 	return rc;
 }
 

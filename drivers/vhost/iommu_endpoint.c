@@ -43,7 +43,7 @@ int vhost_iommu_set_bypass(struct vhost_iommu *viommu, bool bypass)
 	unsigned long id;
 	int rc = 0;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	viommu->bypass = bypass;
 	xa_for_each(&viommu->endpoints, id, ep) {
@@ -166,7 +166,7 @@ int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu)
 	struct vhost_iommu_resetting *reset = &viommu->reset;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	vhost_iommu_reset_begin(viommu);
 	rc = vhost_iommu_reset_unlink(viommu) ?:
@@ -443,7 +443,7 @@ static int vhost_iommu_endpoint_enter(struct vhost_iommu *viommu,
 	struct vhost_iommu_group *group;
 	int rc = 0;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (xa_load(&viommu->endpoints, args->endpoint))
 		return -EEXIST;
@@ -499,10 +499,10 @@ int vhost_iommu_endpoint_add(struct vhost_iommu *viommu,
 	ep = vhost_iommu_endpoint_alloc(args);
 	if (IS_ERR(ep))
 		return PTR_ERR(ep);
-	rc = mutex_lock_killable(&viommu->lock);
+	rc = down_write_killable(&viommu->lock);
 	if (!rc) {
 		rc = vhost_iommu_endpoint_enter(viommu, ep, args);
-		mutex_unlock(&viommu->lock);
+		up_write(&viommu->lock);
 	}
 	if (rc)
 		vhost_iommu_endpoint_free(ep);
@@ -565,7 +565,7 @@ void vhost_iommu_endpoints_free(struct vhost_iommu *viommu)
 	struct vhost_iommu_endpoint *ep;
 	unsigned long id;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	xa_for_each(&viommu->endpoints, id, ep) {
 		if (ep->domain)

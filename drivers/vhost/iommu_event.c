@@ -2,10 +2,14 @@
 /*
  * vhost-iommu: the event queue, and where events come from
  *
- * An event stays in the file that it comes from until there is a buffer of the
- * guest for it: the queue there is bounded, and says what it lost. So nothing is
- * done when the guest has no buffer, until it says that it has one.
+ * Of each source one event is read, and waits for a buffer of the guest; the others
+ * stay in the file that they come from: the queue there is bounded, and says what it
+ * lost. So nothing is done when the guest has no buffer, until it says that it has one.
  */
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/wait.h>
+
 #include "iommu.h"
 
 #include <trace/events/vhost_iommu.h>
@@ -19,7 +23,7 @@ static void vhost_iommu_find_endpoint(struct vhost_iommu *viommu,
 {
 	const struct vhost_iommu_endpoint *ep;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	ep = source->ops->whose(source);
 	source->pending = ep;
@@ -35,8 +39,8 @@ static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
 {
 	int rc;
 
-	ACQUIRE(mutex_kill, lock)(&viommu->lock);
-	if (ACQUIRE_ERR(mutex_kill, &lock))
+	ACQUIRE(rwsem_write_kill, lock)(&viommu->lock);
+	if (ACQUIRE_ERR(rwsem_write_kill, &lock))
 		return false;
 	rc = source->ops->next(source);
 	if (rc > 0)
@@ -45,9 +49,8 @@ static bool vhost_iommu_next_event(struct vhost_iommu *viommu,
 }
 
 /* VIRTIO 1.3, section 5.13.6.9; returns the used length */
-static int vhost_iommu_write_event(struct vhost_virtqueue *vq,
-				   const struct vhost_iommu_source *source,
-				   unsigned int out, unsigned int in)
+static int vhost_iommu_write_event(const struct vhost_iommu_source *source,
+				   const struct vhost_iommu_buffer *to)
 {
 	const struct vhost_iommu_event *event = &source->event;
 	struct virtio_iommu_fault_pasid fault = {
@@ -57,13 +60,10 @@ static int vhost_iommu_write_event(struct vhost_virtqueue *vq,
 		.pasid = cpu_to_le32(event->pasid),
 		.address = cpu_to_le64(event->address),
 	};
-	struct iov_iter to;
 
-	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
-		      iov_length(vq->iov + out, in));
-	if (iov_iter_count(&to) < sizeof(fault))
+	if (to->len < sizeof(fault))
 		return 0;
-	if (copy_to_iter(&fault, sizeof(fault), &to) != sizeof(fault))
+	if (vhost_iommu_buffer_write(to, &fault, sizeof(fault)))
 		return -EFAULT;
 	return sizeof(fault);
 }
@@ -73,17 +73,19 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 				  struct vhost_virtqueue *vq,
 				  struct vhost_iommu_source *source)
 {
-	unsigned int head, out, in;
+	const struct vhost_iotlb_map *ram = NULL;
+	struct vhost_iommu_buffer from, to;
 	int rc, len = 0;
+	unsigned int head;
 
 	/* Not by a source that waits for nothing: another one may wait */
 	vhost_disable_notify(&viommu->dev, vq);
-	rc = vhost_iommu_chain_get(vq, &head, &out, &in);
+	rc = vhost_iommu_chain_get(vq, &ram, &head, &from, &to);
 	/* From there on the guest's next buffer brings us back */
 	if (!rc)
 		return vhost_enable_notify(&viommu->dev, vq);
 	if (rc > 0)
-		len = vhost_iommu_write_event(vq, source, out, in);
+		len = vhost_iommu_write_event(source, &to);
 	if (rc < 0 || len < 0)
 		vhost_iommu_vq_error(viommu, vq);
 	if (rc == -EFAULT) {
@@ -124,8 +126,8 @@ static void vhost_iommu_handle_events(struct vhost_work *work)
 		return;
 
 	if (source->pending) {
-		ACQUIRE(mutex_kill, lock)(&viommu->lock);
-		if (ACQUIRE_ERR(mutex_kill, &lock))
+		ACQUIRE(rwsem_write_kill, lock)(&viommu->lock);
+		if (ACQUIRE_ERR(rwsem_write_kill, &lock))
 			return;
 		vhost_iommu_find_endpoint(viommu, source);
 	}
@@ -168,7 +170,7 @@ void vhost_iommu_events_kick(struct vhost_iommu *viommu)
 	struct vhost_virtqueue *vq = &viommu->eq.vq;
 	struct vhost_iommu_source *source;
 
-	scoped_cond_guard(mutex_kill, return, &viommu->lock) {
+	scoped_cond_guard(rwsem_write_kill, return, &viommu->lock) {
 		list_for_each_entry(source, &viommu->sources, node)
 			vhost_vq_work_queue(vq, &source->work);
 	}
@@ -238,10 +240,31 @@ void vhost_iommu_source_init(struct vhost_iommu_source *source,
 	init_waitqueue_func_entry(&source->wait, vhost_iommu_wake);
 }
 
+static void vhost_iommu_source_hook(struct file *file, wait_queue_head_t *head,
+				    poll_table *table)
+{
+	struct vhost_iommu_source *source =
+		container_of(table, struct vhost_iommu_source, table);
+
+	source->head = head;
+	add_wait_queue(head, &source->wait);
+}
+
+/* Nothing queues the work for it afterwards, but that may be queued or running */
+static void vhost_iommu_source_unhook(struct vhost_iommu_source *source)
+{
+	if (source->head)
+		remove_wait_queue(source->head, &source->wait);
+	source->head = NULL;
+}
+
 /**
  * vhost_iommu_source_open - Begin to forward what comes from a file
  * @source: The source
  * @fd: The file
+ *
+ * Event queues wake their waiters without saying what for, which vhost's own
+ * polling ignores; hence a waiter of our own.
  *
  * Context: ioctl of the owner.
  * Return: 0 or the errno of vhost_iommu_host_get_events().
@@ -252,11 +275,17 @@ int vhost_iommu_source_open(struct vhost_iommu_source *source, int fd)
 	int rc;
 
 	lockdep_assert_held(&viommu->dev.mutex);
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	rc = vhost_iommu_host_get_events(source, fd);
 	if (rc)
 		return rc;
+	init_poll_funcptr(&source->table, vhost_iommu_source_hook);
+	vfs_poll(source->file, &source->table);
+	if (!source->head) {
+		vhost_iommu_host_put_events(source);
+		return -EBADFD;
+	}
 	list_add_tail(&source->node, &viommu->sources);
 	/* There may be some already */
 	vhost_vq_work_queue(&viommu->eq.vq, &source->work);
@@ -278,9 +307,9 @@ void vhost_iommu_source_close(struct vhost_iommu_source *source)
 
 	lockdep_assert_held(&viommu->dev.mutex);
 
-	scoped_guard(mutex, &viommu->lock)
+	scoped_guard(rwsem_write, &viommu->lock)
 		list_del_init(&source->node);
-	vhost_iommu_host_unhook_events(source);
+	vhost_iommu_source_unhook(source);
 	scoped_guard(mutex, &vq->mutex)
 		source->gone = true;
 	vhost_dev_flush(&viommu->dev);
@@ -300,5 +329,5 @@ void vhost_iommu_sources_silence(struct vhost_iommu *viommu)
 	struct vhost_iommu_source *source;
 
 	list_for_each_entry(source, &viommu->sources, node)
-		vhost_iommu_host_unhook_events(source);
+		vhost_iommu_source_unhook(source);
 }

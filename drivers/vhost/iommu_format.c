@@ -52,27 +52,57 @@ u64 vhost_iommu_format_mask(void)
 	return mask;
 }
 
-/* All members but the range, most important first */
-static int vhost_iommu_inv_cmp_kind(const struct vhost_iommu_inv *a,
-				    const struct vhost_iommu_inv *b)
+/* All members but the range, most important first; page sizes have 6 bits */
+static u64 vhost_iommu_inv_kind(const struct vhost_iommu_inv *inv)
 {
-	if (a->scope != b->scope)
-		return a->scope < b->scope ? -1 : 1;
-	if (a->id != b->id)
-		return a->id < b->id ? -1 : 1;
-	if (a->page_size != b->page_size)
-		return a->page_size < b->page_size ? -1 : 1;
-	return a->leaf - b->leaf;
+	return (u64)inv->scope << 48 | (u64)inv->id << 8 | inv->page_size << 1 |
+	       inv->leaf;
 }
 
 static int vhost_iommu_inv_cmp(const void *_a, const void *_b)
 {
 	const struct vhost_iommu_inv *a = _a, *b = _b;
-	int rc = vhost_iommu_inv_cmp_kind(a, b);
+	u64 kind = vhost_iommu_inv_kind(a), other = vhost_iommu_inv_kind(b);
 
-	if (rc)
-		return rc;
+	if (kind != other)
+		return kind < other ? -1 : 1;
 	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* A guest that unmaps one page after the other has them in order already */
+static bool vhost_iommu_inv_is_sorted(const struct vhost_iommu_inv *inv,
+				      unsigned int nr)
+{
+	u64 kind, before = vhost_iommu_inv_kind(inv);
+	unsigned int i;
+
+	for (i = 1; i < nr; i++, before = kind) {
+		kind = vhost_iommu_inv_kind(&inv[i]);
+		if (kind < before ||
+		    (kind == before && inv[i].start < inv[i - 1].start))
+			return false;
+	}
+	return true;
+}
+
+/* Ranges in order, and none that touches the one before: there is nothing to merge */
+static bool vhost_iommu_inv_is_least(const struct vhost_iommu_inv *inv,
+				     unsigned int nr)
+{
+	u64 kind, before = vhost_iommu_inv_kind(inv);
+	unsigned int i;
+
+	/* Wider scopes come first */
+	if (inv->scope < VHOST_IOMMU_INV_RANGE)
+		return false;
+	for (i = 1; i < nr; i++, before = kind) {
+		kind = vhost_iommu_inv_kind(&inv[i]);
+		if (kind < before ||
+		    (kind == before && (inv[i - 1].last == U64_MAX ||
+					inv[i].start <= inv[i - 1].last + 1)))
+			return false;
+	}
+	return true;
 }
 
 /**
@@ -88,10 +118,12 @@ static int vhost_iommu_inv_cmp(const void *_a, const void *_b)
 unsigned int vhost_iommu_inv_merge(struct vhost_iommu_inv *inv, unsigned int nr)
 {
 	unsigned int i, ids = 0, out = 0;
+	u64 kind, before = U64_MAX;
 
-	if (nr < 2)
+	if (nr < 2 || vhost_iommu_inv_is_least(inv, nr))
 		return nr;
-	sort(inv, nr, sizeof(*inv), vhost_iommu_inv_cmp, NULL);
+	if (!vhost_iommu_inv_is_sorted(inv, nr))
+		sort(inv, nr, sizeof(*inv), vhost_iommu_inv_cmp, NULL);
 	if (inv[0].scope == VHOST_IOMMU_INV_ALL)
 		return 1;
 
@@ -106,12 +138,16 @@ unsigned int vhost_iommu_inv_merge(struct vhost_iommu_inv *inv, unsigned int nr)
 			if (k < ids && inv[k].id == inv[i].id)
 				continue;
 		}
-		if (last && !vhost_iommu_inv_cmp_kind(last, &inv[i]) &&
+		kind = vhost_iommu_inv_kind(&inv[i]);
+		if (kind == before &&
 		    (last->last == U64_MAX || inv[i].start <= last->last + 1)) {
 			last->last = max(last->last, inv[i].last);
 			continue;
 		}
-		inv[out++] = inv[i];
+		before = kind;
+		if (out != i)
+			inv[out] = inv[i];
+		out++;
 		if (inv[i].scope == VHOST_IOMMU_INV_ID)
 			ids = out;
 	}

@@ -102,7 +102,7 @@ void vhost_iommu_group_set(struct vhost_iommu *viommu,
 			   struct vhost_iommu_group *group,
 			   struct vhost_iommu_domain *hw, bool bypass)
 {
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	guard(write_lock)(&viommu->xlat_lock);
 

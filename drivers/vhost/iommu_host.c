@@ -19,7 +19,6 @@
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/poll.h>
 #include <linux/sched/clock.h>
 #include <linux/security.h>
 #include <linux/vfio.h>
@@ -39,13 +38,25 @@
 static_assert(VHOST_IOMMU_ARG_MAX + VHOST_IOMMU_CALL_CMDS *
 	      sizeof(struct vhost_iommu_cmd) <= VHOST_IOMMU_SCRATCH_SIZE);
 
-static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
-				unsigned int cmd, const void *arg, size_t len)
-{
-	void __user *scratch = viommu->host.scratch;
-	int rc;
+/* An ioctl, and whoever else is alone: its commands may use any part */
+const struct vhost_iommu_caller vhost_iommu_alone = { .alone = true };
 
-	lockdep_assert_held(&viommu->lock);
+/* Nobody else uses this part of the scratch area, or there is nobody else */
+static void __user *vhost_iommu_host_slot(const struct vhost_iommu *viommu,
+					  const struct vhost_iommu_caller *by)
+{
+	lockdep_assert(by->alone ? lockdep_is_held_type(&viommu->lock, 0) :
+				   lockdep_is_held(&viommu->lock));
+	return viommu->host.scratch +
+	       (by->rq ? by->rq->index : 0) * VHOST_IOMMU_SCRATCH_SIZE;
+}
+
+static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
+				unsigned int cmd, const void *arg, size_t len,
+				const struct vhost_iommu_caller *by)
+{
+	void __user *scratch = vhost_iommu_host_slot(viommu, by);
+	int rc;
 
 	rc = security_file_ioctl(file, cmd, (unsigned long)scratch);
 	if (rc)
@@ -62,16 +73,18 @@ static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
 }
 
 /* Where data goes that a command's argument points to */
-static void __user *vhost_iommu_host_data(const struct vhost_iommu *viommu)
+static void __user *vhost_iommu_host_data(const struct vhost_iommu *viommu,
+					  const struct vhost_iommu_caller *by)
 {
-	return viommu->host.scratch + VHOST_IOMMU_ARG_MAX;
+	return vhost_iommu_host_slot(viommu, by) + VHOST_IOMMU_ARG_MAX;
 }
 
-/* For a command that answers in its argument */
+/* For a command that answers in its argument. The caller is alone. */
 static int vhost_iommu_host_query(struct vhost_iommu *viommu, struct file *file,
 				  unsigned int cmd, void *arg, size_t len)
 {
-	int rc = vhost_iommu_host_cmd(viommu, file, cmd, arg, len);
+	int rc = vhost_iommu_host_cmd(viommu, file, cmd, arg, len,
+				      &vhost_iommu_alone);
 
 	if (!rc && copy_from_user(arg, viommu->host.scratch, len))
 		rc = -EFAULT;
@@ -80,10 +93,11 @@ static int vhost_iommu_host_query(struct vhost_iommu *viommu, struct file *file,
 
 static int vhost_iommu_iommufd_cmd(struct vhost_iommu *viommu,
 				   unsigned int cmd, const void *arg,
-				   size_t len)
+				   size_t len,
+				   const struct vhost_iommu_caller *by)
 {
 	return vhost_iommu_host_cmd(viommu, viommu->host.iommufd, cmd, arg,
-				    len);
+				    len, by);
 }
 
 /**
@@ -102,7 +116,7 @@ int vhost_iommu_host_errno(struct vhost_iommu *viommu, int rc)
 	case -ENOMEM:
 		return rc;
 	default:
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 		return -EIO;
 	}
 }
@@ -116,7 +130,7 @@ static int vhost_iommu_host_check_ioas(struct vhost_iommu *viommu, u32 ioas)
 	int rc;
 
 	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_IOVA_RANGES, &cmd,
-				     sizeof(cmd));
+				     sizeof(cmd), &vhost_iommu_alone);
 	/* There is room for no range, so this is the answer if it exists */
 	if (rc == -EMSGSIZE)
 		return 0;
@@ -142,7 +156,7 @@ int vhost_iommu_host_check_hwpt(struct vhost_iommu *viommu, u32 hwpt)
 	int rc;
 
 	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd,
-				     sizeof(cmd));
+				     sizeof(cmd), &vhost_iommu_alone);
 	if (rc == -EINVAL)
 		return 0;
 	return rc == -ENOENT ? rc : vhost_iommu_host_errno(viommu, rc);
@@ -165,7 +179,7 @@ int vhost_iommu_host_set(struct vhost_iommu *viommu,
 	void __user *scratch;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (host->iommufd)
 		return -EBUSY;
@@ -239,7 +253,7 @@ int vhost_iommu_host_try_destroy(struct vhost_iommu *viommu, u32 id)
 	struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
 
 	return vhost_iommu_iommufd_cmd(viommu, IOMMU_DESTROY, &cmd,
-				       sizeof(cmd));
+				       sizeof(cmd), &vhost_iommu_alone);
 }
 
 /**
@@ -252,7 +266,7 @@ int vhost_iommu_host_try_destroy(struct vhost_iommu *viommu, u32 id)
 void vhost_iommu_host_destroy(struct vhost_iommu *viommu, u32 id)
 {
 	if (vhost_iommu_host_try_destroy(viommu, id))
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 }
 
 /**
@@ -322,11 +336,11 @@ void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device)
 {
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	rc = vhost_iommu_host_try_detach(device, viommu->host.scratch);
 	if (rc) {
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 		rc = vhost_iommu_host_detach_anyhow(device);
 	}
 	if (rc)
@@ -337,16 +351,16 @@ void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device)
 /**
  * vhost_iommu_host_is_ready - Tell whether commands would fault nothing in
  * @viommu: The device
+ * @by: Who is going to make them
  *
  * Context: With page faults disabled.
  * Return: true if there is no iommufd, or the scratch area is there.
  */
-bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu)
+bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu,
+			       const struct vhost_iommu_caller *by)
 {
-	u8 __user *first = viommu->host.scratch;
+	u8 __user *first = vhost_iommu_host_slot(viommu, by);
 	u8 __user *last = first + VHOST_IOMMU_SCRATCH_SIZE - 1;
-
-	lockdep_assert_held(&viommu->lock);
 
 	/* It lies in two pages at most */
 	return !viommu->host.iommufd ||
@@ -419,7 +433,7 @@ int vhost_iommu_host_get_device(struct vhost_iommu *viommu, int fd, u32 dev_id,
 		return vhost_iommu_host_errno(viommu, rc ?: -EIO);
 
 	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_GET_HW_INFO, &info,
-				     sizeof(info));
+				     sizeof(info), &vhost_iommu_alone);
 	if (rc == -ENOENT)
 		return vhost_iommu_host_explain(viommu, file);
 	if (rc == -EOPNOTSUPP)
@@ -455,7 +469,7 @@ int vhost_iommu_host_hwpt_alloc(struct vhost_iommu *viommu, u32 dev_id,
 		.dev_id = dev_id,
 		.pt_id = pt_id,
 	};
-	void __user *data = vhost_iommu_host_data(viommu);
+	void __user *data = vhost_iommu_host_data(viommu, &vhost_iommu_alone);
 	int rc;
 
 	if (table) {
@@ -500,7 +514,7 @@ int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
 			     u8 *pasid_bits)
 {
 	struct iommu_hw_info_arm_smmuv3 arm = {};
-	void __user *data = vhost_iommu_host_data(viommu);
+	void __user *data = vhost_iommu_host_data(viommu, &vhost_iommu_alone);
 	struct iommu_hw_info cmd = {
 		.size = sizeof(cmd),
 		.dev_id = dev_id,
@@ -533,6 +547,7 @@ int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
  * @nest: vIOMMU
  * @cmds: Commands
  * @nr: Their number, at most VHOST_IOMMU_CALL_CMDS
+ * @by: Who asks
  *
  * When this returns 0, the hardware has carried them out: the host waits for
  * it.
@@ -544,10 +559,11 @@ int vhost_iommu_host_hw_info(struct vhost_iommu *viommu, u32 dev_id,
 int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 				const struct vhost_iommu_nest *nest,
 				const struct vhost_iommu_cmd *cmds,
-				unsigned int nr)
+				unsigned int nr,
+				const struct vhost_iommu_caller *by)
 {
 	const struct vhost_iommu_format *format = nest->format;
-	void __user *data = vhost_iommu_host_data(viommu);
+	void __user *data = vhost_iommu_host_data(viommu, by);
 	struct iommu_hwpt_invalidate cmd = {
 		.size = sizeof(cmd),
 		.hwpt_id = nest->id,
@@ -563,14 +579,15 @@ int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 	times = format->repeat && format->repeat(&nest->hw) ? 2 : 1;
 	while (!rc && times--)
 		rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_HWPT_INVALIDATE,
-					     &cmd, sizeof(cmd));
+					     &cmd, sizeof(cmd), by);
 	if (rc)
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 	return rc;
 }
 
 static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,
-				 u64 gpa, u64 length, u32 flags)
+				 u64 gpa, u64 length, u32 flags,
+				 const struct vhost_iommu_caller *by)
 {
 	struct iommu_ioas_copy cmd = {
 		.size = sizeof(cmd),
@@ -587,19 +604,24 @@ static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,
 	if (flags & VIRTIO_IOMMU_MAP_F_WRITE)
 		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
 	return vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_COPY, &cmd,
-				       sizeof(cmd));
+				       sizeof(cmd), by);
 }
 
-/* See what a piece takes, and make those of later mappings larger or smaller */
+/*
+ * See what a piece takes, and make those of later mappings larger or smaller. Several
+ * requests may do so at once: one of them has its way.
+ */
 static void vhost_iommu_host_measure(struct vhost_iommu_host *host, u8 shift,
 				     u64 ns)
 {
-	if (shift != host->piece_shift)
+	if (shift != READ_ONCE(host->piece_shift))
 		return;
 	if (ns < VHOST_IOMMU_COPY_SHORT_NS)
-		host->piece_shift = min(shift + 1, VHOST_IOMMU_PIECE_SHIFT_MAX);
+		WRITE_ONCE(host->piece_shift,
+			   min(shift + 1, VHOST_IOMMU_PIECE_SHIFT_MAX));
 	else if (ns > VHOST_IOMMU_COPY_LONG_NS)
-		host->piece_shift = max(shift - 1, VHOST_IOMMU_PIECE_SHIFT_MIN);
+		WRITE_ONCE(host->piece_shift,
+			   max(shift - 1, VHOST_IOMMU_PIECE_SHIFT_MIN));
 }
 
 /**
@@ -609,6 +631,7 @@ static void vhost_iommu_host_measure(struct vhost_iommu_host *host, u8 shift,
  * @map: The mapping, not an MMIO one, with at least one permission
  * @start: First IOVA of the piece of it that is mapped
  * @last: Last IOVA, in the same piece
+ * @by: Who asks
  *
  * Return: 0; -ENOENT if some of it is not guest RAM; -EINVAL if the IOMMU can't
  * map the IOVA; -EPERM for write access to read-only memory; -ESTALE if it may be
@@ -616,7 +639,8 @@ static void vhost_iommu_host_measure(struct vhost_iommu_host *host, u8 shift,
  * nothing of the piece is mapped.
  */
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
-			 const struct vhost_iommu_map *map, u64 start, u64 last)
+			 const struct vhost_iommu_map *map, u64 start, u64 last,
+			 const struct vhost_iommu_caller *by)
 {
 	bool whole = last - start == BIT_ULL(map->shift) - 1;
 	u64 begin = whole ? local_clock() : 0;
@@ -624,7 +648,7 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 
 	rc = vhost_iommu_host_copy(viommu, ioas, start,
 				   map->phys + (start - map->start),
-				   last - start + 1, map->flags);
+				   last - start + 1, map->flags, by);
 	if (!rc && whole)
 		vhost_iommu_host_measure(&viommu->host, map->shift,
 					 local_clock() - begin);
@@ -637,12 +661,12 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 		return rc;
 	case -EFAULT:
 		/* The one error that can leave it in place */
-		rc2 = vhost_iommu_host_unmap(viommu, ioas, start, last);
+		rc2 = vhost_iommu_host_unmap(viommu, ioas, start, last, by);
 		if (rc2 && rc2 != -ENOENT)
 			rc = -ESTALE;
 		fallthrough;
 	default:
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 		return rc;
 	}
 }
@@ -653,6 +677,7 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
  * @ioas: IOAS of a domain
  * @start: First IOVA
  * @last: Last IOVA; the range splits no mapping and has at least one in it
+ * @by: Who asks
  *
  * When this returns 0, no device uses the mappings any more: iommufd has
  * invalidated the IOMMU's caches and waited for it.
@@ -660,7 +685,7 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
  * Return: 0 or the errno of IOMMU_IOAS_UNMAP; some mappings may then be left.
  */
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
-			   u64 last)
+			   u64 last, const struct vhost_iommu_caller *by)
 {
 	struct iommu_ioas_unmap cmd = {
 		.size = sizeof(cmd),
@@ -674,30 +699,18 @@ int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 	if (start || last != U64_MAX)
 		cmd.length++;
 	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_UNMAP, &cmd,
-				     sizeof(cmd));
+				     sizeof(cmd), by);
 	if (rc)
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 	return rc;
-}
-
-static void vhost_iommu_host_hook(struct file *file, wait_queue_head_t *head,
-				  poll_table *table)
-{
-	struct vhost_iommu_source *source =
-		container_of(table, struct vhost_iommu_source, table);
-
-	source->head = head;
-	add_wait_queue(head, &source->wait);
 }
 
 /**
  * vhost_iommu_host_get_events - Take over an event queue
- * @source: The source; &vhost_iommu_source.wait is set up
+ * @source: The source
  * @fd: The event queue
  *
- * Event queues wake their waiters without saying what for, which vhost's own
- * polling ignores; hence a waiter of our own. What kind of file it is can only
- * be told by its name, which no process can choose.
+ * What kind of file it is can only be told by its name, which no process can choose.
  *
  * Return: 0, -EBADF or -EBADFD.
  */
@@ -714,31 +727,13 @@ int vhost_iommu_host_get_events(struct vhost_iommu_source *source, int fd)
 	    !file_can_poll(file))
 		return -EBADFD;
 
-	init_poll_funcptr(&source->table, vhost_iommu_host_hook);
-	vfs_poll(file, &source->table);
-	if (!source->head)
-		return -EBADFD;
 	source->file = no_free_ptr(file);
 	return 0;
 }
 
 /**
- * vhost_iommu_host_unhook_events - Take no notice of an event queue any more
- * @source: The source; may have none
- *
- * &vhost_iommu_source.wait is not called any more afterwards, but the work may be
- * queued or running.
- */
-void vhost_iommu_host_unhook_events(struct vhost_iommu_source *source)
-{
-	if (source->head)
-		remove_wait_queue(source->head, &source->wait);
-	source->head = NULL;
-}
-
-/**
  * vhost_iommu_host_put_events - Let go of an event queue
- * @source: The source; may have none. Is unhooked, and its work does not run.
+ * @source: The source; may have none. Nothing waits for it, and its work does not run.
  */
 void vhost_iommu_host_put_events(struct vhost_iommu_source *source)
 {
@@ -770,7 +765,7 @@ int vhost_iommu_host_read_event(struct vhost_iommu *viommu,
 	ssize_t got;
 	loff_t pos = 0;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (!source->file)
 		return 0;

@@ -64,7 +64,7 @@ int vhost_iommu_hwpt_attach(struct vhost_iommu *viommu, struct list_head *hwpts,
 	struct vhost_iommu_hwpt *hwpt;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	list_for_each_entry(hwpt, hwpts, node) {
 		if (hwpt->ioas != ioas || hwpt->flags != ep->hwpt_flags)
@@ -73,13 +73,14 @@ int vhost_iommu_hwpt_attach(struct vhost_iommu *viommu, struct list_head *hwpts,
 		if (!rc)
 			goto out_use;
 		if (rc != -EINVAL) {
-			viommu->host.errors += rc != -EAGAIN;
+			if (rc != -EAGAIN)
+				atomic64_inc(&viommu->host.errors);
 			return rc;
 		}
 	}
 	hwpt = vhost_iommu_hwpt_new(viommu, hwpts, ioas, ep);
 	if (IS_ERR(hwpt)) {
-		viommu->host.errors++;
+		atomic64_inc(&viommu->host.errors);
 		return PTR_ERR(hwpt);
 	}
 	rc = vhost_iommu_device_attach(viommu, ep->file, hwpt->id, wait);
@@ -99,7 +100,7 @@ out_use:
 void vhost_iommu_hwpt_put(struct vhost_iommu *viommu,
 			  struct vhost_iommu_hwpt *hwpt)
 {
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (!--hwpt->users)
 		vhost_iommu_hwpt_free(viommu, hwpt);
@@ -114,7 +115,7 @@ void vhost_iommu_hwpts_trim(struct vhost_iommu *viommu, struct list_head *hwpts)
 {
 	struct vhost_iommu_hwpt *hwpt, *tmp;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	list_for_each_entry_safe(hwpt, tmp, hwpts, node)
 		if (!hwpt->users)

@@ -22,12 +22,14 @@ static const int vhost_iommu_bits[] = {
 	VIRTIO_IOMMU_F_MMIO,
 	VIRTIO_IOMMU_F_BYPASS_CONFIG,
 	VIRTIO_IOMMU_F_ATTACH_TABLE,
+	VIRTIO_IOMMU_F_MQ,
 };
 
 #define VHOST_IOMMU_FEATURES	VHOST_FEATURES_U64(vhost_iommu_bits, 0)
 
 /* Those that no specification has; a VMM that does not know them is spared them */
-#define VHOST_IOMMU_PROPOSALS	BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE)
+#define VHOST_IOMMU_PROPOSALS	(BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE) | \
+				 BIT_ULL(VIRTIO_IOMMU_F_MQ))
 
 static unsigned int max_domains = SZ_64K;
 module_param(max_domains, uint, 0444);
@@ -41,6 +43,11 @@ static ulong max_table_pages = SZ_64M;
 module_param(max_table_pages, ulong, 0444);
 MODULE_PARM_DESC(max_table_pages,
 		 "Most 4 KiB IOMMU page-table pages a device can be allowed");
+
+/* A ring that nobody uses takes some 60 KiB all the same */
+static unsigned int max_queues = 4;
+module_param(max_queues, uint, 0444);
+MODULE_PARM_DESC(max_queues, "Most request queues that a device can have, 1 to 16");
 
 /* What a device may use before the VMM says something else */
 #define VHOST_IOMMU_DEFAULT_MAPPINGS	((ulong)SZ_1M)
@@ -65,8 +72,8 @@ static int vhost_iommu_ioctl_get_info(struct vhost_iommu *viommu, void *arg)
 	info->out_max_viommus = VHOST_IOMMU_MAX_VIOMMUS;
 	info->out_max_eventqs = VHOST_IOMMU_MAX_EVENTQS;
 	info->out_max_doorbells = VHOST_IOMMU_MAX_DOORBELLS;
-	info->out_max_queues = VHOST_IOMMU_MAX_QUEUES;
-	info->out_scratch_size = VHOST_IOMMU_SCRATCH_SIZE;
+	info->out_max_queues = viommu->nr_rqs;
+	info->out_scratch_size = viommu->nr_rqs * VHOST_IOMMU_SCRATCH_SIZE;
 	info->out_max_probe_size = VHOST_IOMMU_MAX_PROBE_SIZE;
 	info->out_hwpt_flags = vhost_iommu_host_hwpt_flags();
 	info->__reserved = 0;
@@ -86,7 +93,7 @@ static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
 	    config->domain_end < config->domain_start ||
 	    config->probe_size > VHOST_IOMMU_MAX_PROBE_SIZE ||
 	    !config->num_queues ||
-	    config->num_queues > VHOST_IOMMU_MAX_QUEUES || config->bypass > 1)
+	    config->num_queues > viommu->nr_rqs || config->bypass > 1)
 		return -EINVAL;
 
 	if (vhost_iommu_running(viommu) || viommu->nr_endpoints)
@@ -100,6 +107,7 @@ static int vhost_iommu_ioctl_set_config(struct vhost_iommu *viommu, void *arg)
 	rules->domain_end = config->domain_end;
 	rules->probe_size = config->probe_size;
 	viommu->bypass = config->bypass;
+	WRITE_ONCE(viommu->num_queues, config->num_queues);
 	WRITE_ONCE(viommu->proposals, config->proposals);
 	WRITE_ONCE(viommu->worker_only,
 		   config->flags & VHOST_IOMMU_CONFIG_WORKER_ONLY);
@@ -114,7 +122,7 @@ static int vhost_iommu_ioctl_set_iommufd(struct vhost_iommu *viommu, void *arg)
 	if (args->__reserved)
 		return -EOPNOTSUPP;
 	if (args->scratch_addr % 8 ||
-	    args->scratch_len < VHOST_IOMMU_SCRATCH_SIZE)
+	    args->scratch_len < viommu->nr_rqs * VHOST_IOMMU_SCRATCH_SIZE)
 		return -EINVAL;
 
 	return vhost_iommu_host_set(viommu, args);
@@ -241,7 +249,8 @@ static int vhost_iommu_ioctl_remove_ram(struct vhost_iommu *viommu, void *arg)
 		return -EINVAL;
 
 	do {
-		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
+		scoped_cond_guard(rwsem_write_kill, return -EINTR,
+				  &viommu->lock)
 			rc = vhost_iommu_remove_ram(viommu, &removal);
 		/* An error is told by the call that has met it */
 		if (rc == -EAGAIN)
@@ -280,14 +289,13 @@ static void vhost_iommu_forget_vq(struct vhost_virtqueue *vq)
 }
 
 /* Nor are replies of requests that it made */
-static void vhost_iommu_forget_replies(struct vhost_iommu *viommu)
+static void vhost_iommu_forget_replies(struct vhost_iommu_rq *rq)
 {
-	struct vhost_iommu_rq *rq = &viommu->rq;
-
 	guard(mutex)(&rq->vq.mutex);
 	rq->nr_heads = 0;
 	rq->nr_pending = 0;
 	rq->answers = false;
+	rq->midway = 0;
 }
 
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
@@ -300,7 +308,8 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 		return -EBUSY;
 
 	do {
-		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock) {
+		scoped_cond_guard(rwsem_write_kill, return -EINTR,
+				  &viommu->lock) {
 			rc = vhost_iommu_endpoints_reset(viommu);
 			/* To be told, not to be relied upon */
 			args->next_endpoint = viommu->reset.endpoint;
@@ -314,9 +323,10 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 	/* Afterwards nothing is attached any more that could cause new ones */
 	vhost_iommu_events_drop(viommu);
 	/* Where they were may be memory of the next driver */
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+	for (i = 0; i < viommu->dev.nvqs; i++)
 		vhost_iommu_forget_vq(viommu->vq_ptrs[i]);
-	vhost_iommu_forget_replies(viommu);
+	for (i = 0; i < viommu->nr_rqs; i++)
+		vhost_iommu_forget_replies(&viommu->rqs[i]);
 	return rc;
 }
 
@@ -550,7 +560,8 @@ static long vhost_iommu_own_call(struct vhost_iommu *viommu,
 	int rc;
 
 	if (op->lock) {
-		scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock)
+		scoped_cond_guard(rwsem_write_kill, return -EINTR,
+				  &viommu->lock)
 			rc = op->fn(viommu, arg);
 	} else {
 		rc = op->fn(viommu, arg);
@@ -666,7 +677,7 @@ long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp)
 		return -EOPNOTSUPP;
 	if (vhost_iommu_running(viommu))
 		return -EBUSY;
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
+	for (i = 0; i < viommu->dev.nvqs; i++) {
 		struct vhost_virtqueue *vq = viommu->vq_ptrs[i];
 
 		guard(mutex)(&vq->mutex);
@@ -674,7 +685,7 @@ long vhost_iommu_set_features(struct vhost_iommu *viommu, void __user *argp)
 		       sizeof(vq->acked_features_array));
 		vq->acked_features = features;
 	}
-	scoped_guard(mutex, &viommu->lock)
+	scoped_guard(rwsem_write, &viommu->lock)
 		viommu->rules.features = features;
 	return 0;
 }
@@ -691,4 +702,14 @@ void vhost_iommu_limits_init(struct vhost_iommu *viommu)
 				      VHOST_IOMMU_DEFAULT_TABLE_PAGES);
 	viommu->max_domain_mappings = U64_MAX;
 	viommu->max_domain_table_pages = U64_MAX;
+}
+
+/**
+ * vhost_iommu_max_queues - Tell how many request queues a device has
+ *
+ * Return: The number, 1 or more.
+ */
+unsigned int vhost_iommu_max_queues(void)
+{
+	return clamp(max_queues, 1U, VHOST_IOMMU_MAX_QUEUES);
 }

@@ -18,7 +18,7 @@ struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,
 {
 	unsigned int i;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	for (i = 0; i < VHOST_IOMMU_MAX_VIOMMUS; i++)
 		if (viommu->nests[i] && viommu->nests[i]->handle == handle)
@@ -35,7 +35,7 @@ struct vhost_iommu_nest *vhost_iommu_nest_find(struct vhost_iommu *viommu,
  */
 void vhost_iommu_nest_ended(struct vhost_iommu_nest *nest)
 {
-	lockdep_assert_held(&nest->viommu->lock);
+	lockdep_assert_held_write(&nest->viommu->lock);
 	nest->stale = true;
 	nest->viommu->stale = true;
 }
@@ -54,7 +54,7 @@ int vhost_iommu_nests_flush(struct vhost_iommu *viommu)
 	unsigned int i;
 	int rc = 0, rc2;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (!viommu->stale)
 		return 0;
@@ -67,7 +67,7 @@ int vhost_iommu_nests_flush(struct vhost_iommu *viommu)
 		if (nest->format->flush)
 			rc2 = vhost_iommu_host_invalidate(viommu, nest,
 							  nest->format->flush,
-							  1);
+							  1, &vhost_iommu_alone);
 		if (!rc2)
 			nest->stale = false;
 		rc = rc ?: rc2;
@@ -92,7 +92,7 @@ int vhost_iommu_nest_add(struct vhost_iommu *viommu,
 	unsigned int i;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (!viommu->host.iommufd)
 		return -ENXIO;
@@ -152,7 +152,7 @@ int vhost_iommu_nest_remove(struct vhost_iommu *viommu, u32 handle)
 	struct vhost_iommu_nest *nest = vhost_iommu_nest_find(viommu, handle);
 	unsigned int i;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (!nest)
 		return -ENOENT;
@@ -228,7 +228,7 @@ int vhost_iommu_eventq_add(struct vhost_iommu *viommu,
 	struct vhost_iommu_nest *nest;
 	int rc;
 
-	lockdep_assert_held(&viommu->lock);
+	lockdep_assert_held_write(&viommu->lock);
 
 	if (args->type != VHOST_IOMMU_EVENTQ_VIOMMU)
 		return -EOPNOTSUPP;
@@ -278,7 +278,7 @@ int vhost_iommu_eventq_remove(struct vhost_iommu *viommu, u32 handle)
 
 	lockdep_assert_held(&viommu->dev.mutex);
 
-	scoped_cond_guard(mutex_kill, return -EINTR, &viommu->lock) {
+	scoped_cond_guard(rwsem_write_kill, return -EINTR, &viommu->lock) {
 		eventq = xa_erase(&viommu->eventqs, handle);
 		if (!eventq)
 			return -ENOENT;

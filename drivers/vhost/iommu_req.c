@@ -109,10 +109,21 @@ vhost_iommu_req_attach_table(const struct vhost_iommu_rules *rules,
 	req->domain = le32_to_cpu(raw->domain);
 	req->endpoint = le32_to_cpu(raw->endpoint);
 	req->format = raw->format;
-	memcpy(req->descriptor, raw->descriptor, sizeof(req->descriptor));
+	req->descriptor = raw->descriptor;
 
 	return vhost_iommu_domain_in_range(rules, req->domain) ?
 	       VIRTIO_IOMMU_S_OK : VIRTIO_IOMMU_S_INVAL;
+}
+
+/* By words, the last of which overlaps the one before */
+static bool
+vhost_iommu_inv_is_clean(const struct virtio_iommu_req_invalidate *raw)
+{
+	const u8 *rest = raw->reserved;
+
+	static_assert(sizeof(raw->reserved) == 19);
+	return !(get_unaligned_le64(rest) | get_unaligned_le64(rest + 8) |
+		 get_unaligned_le32(rest + 15));
 }
 
 /* PASIDs have 20 bits on every bus and in every IOMMU */
@@ -138,8 +149,7 @@ vhost_iommu_req_invalidate(const struct virtio_iommu_req_invalidate *raw,
 	if (!req->caches ||
 	    req->caches & ~(VIRTIO_IOMMU_INV_C_PASID | VIRTIO_IOMMU_INV_C_TLB))
 		return VIRTIO_IOMMU_S_INVAL;
-	if (memchr_inv(raw->reserved, 0, sizeof(raw->reserved)) ||
-	    req->pasid > VHOST_IOMMU_PASID_MAX)
+	if (!vhost_iommu_inv_is_clean(raw) || req->pasid > VHOST_IOMMU_PASID_MAX)
 		return VIRTIO_IOMMU_S_INVAL;
 
 	switch (req->scope) {
@@ -203,7 +213,7 @@ static size_t vhost_iommu_req_len(const struct vhost_iommu_rules *rules,
 /**
  * vhost_iommu_req_decode - Decode and check a request
  * @rules: What to check against
- * @buf: Copy of the device-readable part
+ * @buf: Copy of the device-readable part; an ATTACH_TABLE request points into it
  * @len: Its length, at most VHOST_IOMMU_REQ_MAX_LEN
  * @reply_len: Length of the device-writable part
  * @req: The result; its type and tail are valid whenever a status is returned

@@ -57,7 +57,7 @@ struct vhost_iommu_rules {
  * @virt_end: MAP, UNMAP, INVALIDATE of scope address
  * @phys_start: MAP
  * @id: INVALIDATE
- * @descriptor: ATTACH_TABLE
+ * @descriptor: ATTACH_TABLE: the format-specific part, in the copy that was decoded
  */
 struct vhost_iommu_req {
 	u8 type;
@@ -76,7 +76,7 @@ struct vhost_iommu_req {
 		u64 phys_start;
 		u64 id;
 	};
-	u8 descriptor[VHOST_IOMMU_DESCRIPTOR_LEN];
+	const u8 *descriptor;
 };
 
 int vhost_iommu_req_decode(const struct vhost_iommu_rules *rules,

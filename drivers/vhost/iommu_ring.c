@@ -13,7 +13,6 @@
 #include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/sched/clock.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/uio.h>
@@ -21,27 +20,6 @@
 #include "iommu.h"
 
 #include <trace/events/vhost_iommu.h>
-
-/* Stopping the device waits for the poll; vhost stores any timeout */
-#define VHOST_IOMMU_POLL_MAX_US		10000
-
-/*
- * Whether to poll is decided by a counter that goes up by one for a request that
- * came within the time of polling after the one before, and down for others:
- * polling goes on while more than two of three come that soon.
- */
-#define VHOST_IOMMU_POLL_SCORE_MAX	32
-#define VHOST_IOMMU_POLL_SCORE		16
-#define VHOST_IOMMU_POLL_SCORE_LATE	2
-
-/*
- * A worker that is woken later than this, in ns, had to wait for a processor.
- * It is let alone for so many times as long.
- */
-#define VHOST_IOMMU_WAKE_LATE_NS	(4 * NSEC_PER_MSEC)
-#define VHOST_IOMMU_HOLD_FACTOR		16
-/* Whatever kept it away for longer says nothing of the processors */
-#define VHOST_IOMMU_WAKE_MAX_NS		((u64)NSEC_PER_SEC)
 
 /* Most bytes of a MAP or UNMAP that the thread which kicked carries out */
 #define VHOST_IOMMU_SHORT_MAX		SZ_2M
@@ -53,15 +31,39 @@
 #define VHOST_IOMMU_PASS_MS		10
 
 /*
- * A thread that kicks can be called back, and the worker be killed, while
- * somebody else has the lock.
+ * A thread that kicks can be called back, and the worker be killed, while somebody
+ * else has the lock. Who kicks is never alone: that is for the worker.
  */
 static int vhost_iommu_lock(struct vhost_iommu *viommu,
-			    enum vhost_iommu_server where)
+			    const struct vhost_iommu_caller *by)
 {
-	if (where == VHOST_IOMMU_KICKER)
-		return mutex_lock_interruptible(&viommu->lock);
-	return mutex_lock_killable(&viommu->lock);
+	if (by->alone)
+		return down_write_killable(&viommu->lock);
+	if (by->where == VHOST_IOMMU_KICKER)
+		return down_read_interruptible(&viommu->lock);
+	return down_read_killable(&viommu->lock);
+}
+
+static void vhost_iommu_unlock(struct vhost_iommu *viommu,
+			       const struct vhost_iommu_caller *by)
+{
+	if (by->alone)
+		up_write(&viommu->lock);
+	else
+		up_read(&viommu->lock);
+}
+
+/* What leaves domains, endpoints and groups as they are runs beside others */
+static bool vhost_iommu_req_is_alone(const struct vhost_iommu_req *req)
+{
+	switch (req->type) {
+	case VIRTIO_IOMMU_T_ATTACH:
+	case VIRTIO_IOMMU_T_ATTACH_TABLE:
+	case VIRTIO_IOMMU_T_DETACH:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*
@@ -86,11 +88,14 @@ static int vhost_iommu_probe(struct vhost_iommu *viommu,
 	return VIRTIO_IOMMU_S_OK;
 }
 
-/* One piece of a request, see &vhost_iommu.lock; the status, or -EAGAIN */
+/*
+ * One piece of a request, see &vhost_iommu.lock. Returns the status, -EAGAIN, -EBUSY or
+ * -EINPROGRESS.
+ */
 static int vhost_iommu_execute(struct vhost_iommu *viommu,
 			       const struct vhost_iommu_req *req,
-			       enum vhost_iommu_server where, void **props,
-			       u32 *len)
+			       const struct vhost_iommu_caller *by,
+			       void **props, u32 *len)
 {
 	switch (req->type) {
 	case VIRTIO_IOMMU_T_ATTACH:
@@ -98,9 +103,9 @@ static int vhost_iommu_execute(struct vhost_iommu *viommu,
 	case VIRTIO_IOMMU_T_DETACH:
 		return vhost_iommu_detach(viommu, req);
 	case VIRTIO_IOMMU_T_MAP:
-		return vhost_iommu_map(viommu, req, where);
+		return vhost_iommu_map(viommu, req, by);
 	case VIRTIO_IOMMU_T_UNMAP:
-		return vhost_iommu_unmap(viommu, req, where);
+		return vhost_iommu_unmap(viommu, req, by);
 	case VIRTIO_IOMMU_T_ATTACH_TABLE:
 		return vhost_iommu_attach_table(viommu, req);
 	case VIRTIO_IOMMU_T_PROBE:
@@ -110,18 +115,41 @@ static int vhost_iommu_execute(struct vhost_iommu *viommu,
 	}
 }
 
-static int vhost_iommu_reply(const struct vhost_iommu_req *req, u8 status,
-			     const void *props, u32 len, struct iov_iter *to)
+/* Rare, and so out of line, as others here: what is seldom called costs each request */
+static noinline int
+vhost_iommu_reply_probe(const struct vhost_iommu_req *req,
+			const struct virtio_iommu_req_tail *tail,
+			const void *props, u32 len,
+			const struct vhost_iommu_buffer *to)
 {
-	struct virtio_iommu_req_tail tail = { .status = status };
+	struct iov_iter iter;
 
-	if (req->type == VIRTIO_IOMMU_T_PROBE) {
-		if (copy_to_iter(props, len, to) != len ||
-		    iov_iter_zero(req->tail - len, to) != req->tail - len)
-			return -EFAULT;
-	}
-	return copy_to_iter(&tail, sizeof(tail), to) == sizeof(tail) ? 0 :
-								       -EFAULT;
+	iov_iter_init(&iter, ITER_DEST, to->iov, to->nr, to->len);
+	if (copy_to_iter(props, len, &iter) != len ||
+	    iov_iter_zero(req->tail - len, &iter) != req->tail - len ||
+	    copy_to_iter(tail, sizeof(*tail), &iter) != sizeof(*tail))
+		return -EFAULT;
+	return 0;
+}
+
+/* @to has room for the tail, as decoding has found, and for what is before it */
+static int vhost_iommu_reply(const struct vhost_iommu_req *req, u8 status,
+			     const void *props, u32 len,
+			     const struct vhost_iommu_buffer *to)
+{
+	union {
+		struct virtio_iommu_req_tail tail;
+		u32 word;
+	} last = { .tail.status = status };
+
+	static_assert(sizeof(last.tail) == sizeof(last.word));
+
+	if (req->type == VIRTIO_IOMMU_T_PROBE)
+		return vhost_iommu_reply_probe(req, &last.tail, props, len, to);
+	/* Mostly in one piece, for which a copy would cost more */
+	if (to->iov->iov_len >= sizeof(last.word))
+		return put_user(last.word, (u32 __user *)to->iov->iov_base);
+	return vhost_iommu_buffer_write(to, &last.tail, sizeof(last.tail));
 }
 
 /*
@@ -169,18 +197,29 @@ static void vhost_iommu_done(struct vhost_iommu_rq *rq, unsigned int head,
 	struct vhost_virtqueue *vq = &rq->vq;
 	struct vring_used_elem *elem = &rq->heads[rq->nr_heads++];
 
+	/* If that was another request than the one that is half done, it goes no further */
+	WRITE_ONCE(rq->midway, 0);
 	elem->id = cpu_to_vhost32(vq, head);
 	elem->len = cpu_to_vhost32(vq, used);
 	if (vhost_iommu_is_full(rq))
 		vhost_iommu_publish(rq, where);
 }
 
+static noinline void vhost_iommu_trace(const struct vhost_iommu *viommu,
+				       const struct vhost_iommu_req *req, int rc,
+				       u32 used, u64 begin)
+{
+	trace_vhost_iommu_request(viommu, req, max(rc, -1), used,
+				  ktime_get_ns() - begin);
+}
+
 /*
  * Linux' driver takes no notice of what becomes of a MAP, and goes on as if it
  * were OK: so the VMM is told.
  */
-static void vhost_iommu_refused(struct vhost_iommu_rq *rq,
-				const struct vhost_iommu_req *req, int status)
+static noinline void vhost_iommu_refused(struct vhost_iommu_rq *rq,
+					 const struct vhost_iommu_req *req,
+					 int status)
 {
 	struct vhost_iommu *viommu = rq->viommu;
 	struct vhost_virtqueue *vq = &rq->vq;
@@ -217,24 +256,30 @@ static void vhost_iommu_finish(struct vhost_iommu_rq *rq, unsigned int head,
 	if (req->type == VIRTIO_IOMMU_T_MAP && rc > 0)
 		vhost_iommu_refused(rq, req, rc);
 	if (begin)
-		trace_vhost_iommu_request(viommu, req, max(rc, -1), used,
-					  ktime_get_ns() - begin);
+		vhost_iommu_trace(viommu, req, rc, used, begin);
 	vhost_iommu_done(rq, head, used, where);
 }
 
 /* Remember a request whose reply is yet to be written */
-static struct vhost_iommu_pending *
-vhost_iommu_pend(struct vhost_iommu_rq *rq, unsigned int head,
-		 const struct vhost_iommu_req *req, const struct iovec *in,
-		 u64 begin)
+static void vhost_iommu_pend(struct vhost_iommu_rq *rq,
+			     struct vhost_iommu_pending *p, unsigned int head,
+			     const struct iovec *in, u64 begin)
 {
-	struct vhost_iommu_pending *p = &rq->pending[rq->nr_pending++];
 	size_t left = VHOST_IOMMU_TAIL_LEN;
 
+	rq->nr_pending++;
 	p->head = head;
-	p->req = *req;
+	/* It was in a copy that does not live as long */
+	p->req.descriptor = NULL;
 	p->begin = begin;
 	p->nr_tail = 0;
+	/* Mostly it is in one piece */
+	if (in->iov_len >= left) {
+		p->tail[0].iov_base = in->iov_base;
+		p->tail[0].iov_len = left;
+		p->nr_tail = 1;
+		return;
+	}
 	for (; left; in++) {
 		struct iovec *tail = &p->tail[p->nr_tail];
 
@@ -245,14 +290,14 @@ vhost_iommu_pend(struct vhost_iommu_rq *rq, unsigned int head,
 		left -= tail->iov_len;
 		p->nr_tail++;
 	}
-	return p;
 }
 
 /* A thread that kicks makes no command that would wait for the VMM's memory */
 static bool vhost_iommu_is_ready(struct vhost_iommu *viommu,
-				 enum vhost_iommu_server where)
+				 const struct vhost_iommu_caller *by)
 {
-	return where != VHOST_IOMMU_KICKER || vhost_iommu_host_is_ready(viommu);
+	return by->where != VHOST_IOMMU_KICKER ||
+	       vhost_iommu_host_is_ready(viommu, by);
 }
 
 /* Write replies of requests that are pending, and have been carried out */
@@ -264,11 +309,11 @@ static int vhost_iommu_answer(struct vhost_iommu_rq *rq,
 
 	for (i = 0; i < nr; i++) {
 		struct vhost_iommu_pending *p = &rq->pending[i];
+		struct vhost_iommu_buffer to = {
+			p->tail, p->nr_tail, VHOST_IOMMU_TAIL_LEN,
+		};
 		int status = p->status;
-		struct iov_iter to;
 
-		iov_iter_init(&to, ITER_DEST, p->tail, p->nr_tail,
-			      VHOST_IOMMU_TAIL_LEN);
 		if (vhost_iommu_reply(&p->req, p->status, NULL, 0, &to)) {
 			if (where == VHOST_IOMMU_KICKER) {
 				rc = -EFAULT;
@@ -301,23 +346,24 @@ static int vhost_iommu_answer(struct vhost_iommu_rq *rq,
 static int vhost_iommu_flush(struct vhost_iommu_rq *rq,
 			     enum vhost_iommu_server where)
 {
+	struct vhost_iommu_caller by = { .where = where, .rq = rq };
 	struct vhost_iommu *viommu = rq->viommu;
 	int rc;
 
 	if (!rq->nr_pending)
 		return 0;
-	if (!rq->answers) {
-		rc = vhost_iommu_lock(viommu, where);
+	while (!rq->answers) {
+		rc = vhost_iommu_lock(viommu, &by);
 		if (rc)
 			return rc;
-		if (vhost_iommu_is_ready(viommu, where))
-			vhost_iommu_invalidate(rq);
-		else
-			rc = -EAGAIN;
-		mutex_unlock(&viommu->lock);
-		if (rc)
+		rc = -EAGAIN;
+		if (vhost_iommu_is_ready(viommu, &by))
+			rc = vhost_iommu_invalidate(rq, &by);
+		vhost_iommu_unlock(viommu, &by);
+		by.alone = rc == -EBUSY;
+		if (rc && (!by.alone || where == VHOST_IOMMU_KICKER))
 			return rc;
-		rq->answers = true;
+		rq->answers = !rc;
 	}
 	return vhost_iommu_answer(rq, where);
 }
@@ -374,11 +420,51 @@ static bool vhost_iommu_is_wanted(const struct vhost_iommu_rq *rq,
 	return vhost_iommu_is_killed(vq);
 }
 
+/* Who is alone has to wait until another one has ended what it has begun alone */
+static bool vhost_iommu_is_held(const struct vhost_iommu_rq *rq)
+{
+	const struct vhost_iommu_rq *holder = rq->viommu->holder;
+
+	lockdep_assert_held_write(&rq->viommu->lock);
+
+	return holder && holder != rq && vhost_iommu_is_midway(holder);
+}
+
+/* Nobody else makes a queue the holder */
+static bool vhost_iommu_goes_alone(const struct vhost_iommu_rq *rq,
+				   const struct vhost_iommu_req *req)
+{
+	return vhost_iommu_req_is_alone(req) ||
+	       READ_ONCE(rq->viommu->holder) == rq;
+}
+
+/* One piece of a request, under the lock; see there for what is returned */
+static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
+				const struct vhost_iommu_req *req,
+				const struct vhost_iommu_caller *by,
+				void **props, u32 *len)
+{
+	struct vhost_iommu *viommu = rq->viommu;
+	int rc = -EBUSY;
+
+	if (by->alone && vhost_iommu_is_held(rq))
+		return -EINPROGRESS;
+	if (vhost_iommu_is_ready(viommu, by))
+		rc = vhost_iommu_execute(viommu, req, by, props, len);
+	/* Nobody undoes it, or does half of something else, before it is done */
+	if (by->alone)
+		WRITE_ONCE(viommu->holder, rc == -EAGAIN ? rq : NULL);
+	if (by->alone && rc == -EAGAIN)
+		WRITE_ONCE(rq->midway, req->type);
+	/* The IOMMU may still use what the guest would take as free */
+	return viommu->host.lost ? -ENOTRECOVERABLE : rc;
+}
+
 /*
  * Carry out a request, piece by piece. Returns its status; -EAGAIN if it is not
  * done, and is to be begun again, which goes on where this ended; or another
- * errno if it must not be answered. What is short, and still takes several pieces,
- * is not too long for a thread that kicks.
+ * errno if it must not be answered. An UNMAP that is short, and still takes several
+ * pieces, is not too long for a thread that kicks.
  */
 static int vhost_iommu_carry_out(struct vhost_iommu_rq *rq,
 				 const struct vhost_iommu_req *req,
@@ -386,23 +472,30 @@ static int vhost_iommu_carry_out(struct vhost_iommu_rq *rq,
 				 u32 *len)
 {
 	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_iommu_caller by = {
+		.where = where,
+		.rq = rq,
+		.alone = vhost_iommu_goes_alone(rq, req),
+	};
 	int rc;
 
+	if (by.alone && where == VHOST_IOMMU_KICKER)
+		return -EAGAIN;
+	/* The guest has put another request in the place of the one that is half done */
+	if (rq->midway != req->type)
+		WRITE_ONCE(rq->midway, 0);
 	for (;;) {
-		if (vhost_iommu_lock(viommu, where))
+		if (vhost_iommu_lock(viommu, &by))
 			return -EAGAIN;
-		rc = -EBUSY;
-		if (vhost_iommu_is_ready(viommu, where))
-			rc = vhost_iommu_execute(viommu, req, where, props,
-						 len);
-		/* The IOMMU may still use what the guest would take as free */
-		if (viommu->host.lost)
-			rc = -ENOTRECOVERABLE;
-		mutex_unlock(&viommu->lock);
-		if (rc == -EBUSY)
-			return -EAGAIN;
-		if (rc != -EAGAIN || vhost_iommu_is_wanted(rq, where))
+		rc = vhost_iommu_carry_on(rq, req, &by, props, len);
+		vhost_iommu_unlock(viommu, &by);
+		if (rc != -EAGAIN && rc != -EBUSY && rc != -EINPROGRESS)
 			return rc;
+		/* The same worker may have to serve another queue first */
+		if (vhost_iommu_is_wanted(rq, where) || rc == -EINPROGRESS ||
+		    (rc == -EBUSY && where == VHOST_IOMMU_KICKER))
+			return -EAGAIN;
+		by.alone = rc == -EBUSY || vhost_iommu_goes_alone(rq, req);
 		if (READ_ONCE(viommu->host.busy_until))
 			fsleep(USEC_PER_MSEC);
 		else
@@ -410,15 +503,15 @@ static int vhost_iommu_carry_out(struct vhost_iommu_rq *rq,
 	}
 }
 
+/* @p is the place behind those that are pending, and has the request */
 static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 				      unsigned int head,
-				      const struct vhost_iommu_req *req,
-				      int rc, const struct iovec *in,
-				      struct iov_iter *to, u64 begin,
-				      enum vhost_iommu_server where)
+				      struct vhost_iommu_pending *p, int rc,
+				      const struct vhost_iommu_buffer *to,
+				      u64 begin, enum vhost_iommu_server where)
 {
-	struct vhost_iommu_pending *p;
-	void *props = NULL;
+	void *props __free(kvfree) = NULL;
+	const struct vhost_iommu_req *req = &p->req;
 	u32 len = 0;
 
 	if (req->type == VIRTIO_IOMMU_T_INVALIDATE &&
@@ -427,7 +520,7 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 		 * Those that come behind may share its wait for the hardware.
 		 * The ring's iovec is used again by then.
 		 */
-		vhost_iommu_pend(rq, head, req, in, begin);
+		vhost_iommu_pend(rq, p, head, to->iov, begin);
 		return rq->nr_pending < VHOST_IOMMU_BATCH ? 0 :
 		       vhost_iommu_flush(rq, where) ? -EINTR : 0;
 	}
@@ -446,7 +539,10 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 	}
 	if (rc >= 0 && vhost_iommu_reply(req, rc, props, len, to)) {
 		if (where == VHOST_IOMMU_KICKER) {
-			p = vhost_iommu_pend(rq, head, req, in, begin);
+			/* Nothing is pending any more: it is the first one */
+			rq->pending[0].req = *req;
+			p = &rq->pending[0];
+			vhost_iommu_pend(rq, p, head, to->iov, begin);
 			p->status = rc;
 			rq->answers = true;
 			return -EINTR;
@@ -454,7 +550,6 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		rc = -EFAULT;
 	}
-	kvfree(props);
 	vhost_iommu_finish(rq, head, req, rc, begin, where);
 	return 0;
 }
@@ -464,26 +559,23 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
  * is done with, or pending itself, and no further one is to be taken.
  */
 static int vhost_iommu_handle_request(struct vhost_iommu_rq *rq,
-				      unsigned int head, unsigned int out,
-				      unsigned int in,
+				      unsigned int head,
+				      const struct vhost_iommu_buffer *from,
+				      const struct vhost_iommu_buffer *to,
 				      enum vhost_iommu_server where)
 {
-	struct vhost_iommu *viommu = rq->viommu;
-	struct vhost_virtqueue *vq = &rq->vq;
 	u64 begin = trace_vhost_iommu_request_enabled() ? ktime_get_ns() : 0;
+	struct vhost_iommu_pending *p = &rq->pending[rq->nr_pending];
 	u8 buf[VHOST_IOMMU_REQ_MAX_LEN] __aligned(8);
-	struct iov_iter from, to;
-	struct vhost_iommu_req req;
-	size_t len;
+	struct vhost_iommu *viommu = rq->viommu;
+	size_t len = min(from->len, sizeof(buf));
 	int rc;
 
-	len = iov_length(vq->iov, out);
-	iov_iter_init(&from, ITER_SOURCE, vq->iov, out, len);
-	len = min(len, sizeof(buf));
-	iov_iter_init(&to, ITER_DEST, vq->iov + out, in,
-		      iov_length(vq->iov + out, in));
-
-	if (copy_from_iter(buf, len, &from) != len) {
+	if (from->nr == 1)
+		rc = copy_from_user(buf, from->iov->iov_base, len);
+	else
+		rc = vhost_iommu_buffer_read(from, buf, len);
+	if (rc) {
 		if (where == VHOST_IOMMU_KICKER ||
 		    vhost_iommu_flush(rq, where))
 			return -EAGAIN;
@@ -492,13 +584,11 @@ static int vhost_iommu_handle_request(struct vhost_iommu_rq *rq,
 		vhost_iommu_done(rq, head, 0, where);
 		return 0;
 	}
-	rc = vhost_iommu_req_decode(&viommu->rules, buf, len,
-				    iov_iter_count(&to), &req);
+	rc = vhost_iommu_req_decode(&viommu->rules, buf, len, to->len, &p->req);
 	if (where == VHOST_IOMMU_KICKER && rc == VIRTIO_IOMMU_S_OK &&
-	    !vhost_iommu_req_is_short(&req))
+	    !vhost_iommu_req_is_short(&p->req))
 		return -EAGAIN;
-	return vhost_iommu_handle_decoded(rq, head, &req, rc,
-					  vq->iov + out, &to, begin, where);
+	return vhost_iommu_handle_decoded(rq, head, p, rc, to, begin, where);
 }
 
 static int vhost_iommu_skip_chain(struct vhost_iommu_rq *rq, unsigned int head,
@@ -512,89 +602,6 @@ static int vhost_iommu_skip_chain(struct vhost_iommu_rq *rq, unsigned int head,
 	return 0;
 }
 
-static u64 vhost_iommu_poll_max(const struct vhost_virtqueue *vq)
-{
-	return min(READ_ONCE(vq->busyloop_timeout), VHOST_IOMMU_POLL_MAX_US) *
-	       (u64)NSEC_PER_USEC;
-}
-
-/*
- * Polling pays when requests come soon after each other, and costs a processor
- * when they don't. @soon tells whether one came, in time to be met.
- */
-static void vhost_iommu_poll_adapt(struct vhost_iommu_rq *rq, bool soon,
-				   u64 now)
-{
-	unsigned int score = rq->poll_score;
-	bool polls;
-
-	if (soon)
-		score = min(score + 1, VHOST_IOMMU_POLL_SCORE_MAX);
-	else
-		score -= min(score, VHOST_IOMMU_POLL_SCORE_LATE);
-	rq->poll_score = score;
-	polls = score >= VHOST_IOMMU_POLL_SCORE && now >= rq->poll_hold;
-	/* Whoever kicks looks at it */
-	WRITE_ONCE(rq->polls, polls);
-}
-
-/*
- * See what a kick says about polling. When all processors are busy, as with
- * virtual CPUs that wait for us, a worker comes late, and no thread but the one
- * that kicks can be relied upon to run.
- */
-static void vhost_iommu_poll_kicked(struct vhost_iommu_rq *rq,
-				    enum vhost_iommu_server where)
-{
-	u64 max = vhost_iommu_poll_max(&rq->vq), now, late;
-	u64 kicked = READ_ONCE(rq->kicked_at);
-
-	if (!max) {
-		rq->poll_score = 0;
-		WRITE_ONCE(rq->polls, false);
-	}
-	if (!max || !kicked)
-		return;
-	now = local_clock();
-	WRITE_ONCE(rq->kicked_at, 0);
-	late = min(now - min(kicked, now), VHOST_IOMMU_WAKE_MAX_NS);
-	if (where == VHOST_IOMMU_WORKER && late > VHOST_IOMMU_WAKE_LATE_NS)
-		rq->poll_hold = now + late * VHOST_IOMMU_HOLD_FACTOR;
-	vhost_iommu_poll_adapt(rq, kicked < rq->idle_since + max, now);
-}
-
-/* Somebody else has work to do; a lazy scheduler asks only at the next tick */
-static bool vhost_iommu_should_yield(struct vhost_iommu_rq *rq)
-{
-	struct vhost_iommu *viommu = rq->viommu;
-	struct vhost_virtqueue *vq = &rq->vq;
-
-	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY) ||
-	       signal_pending(current) || READ_ONCE(viommu->wanted) ||
-	       vhost_vq_has_work(vq);
-}
-
-static bool vhost_iommu_busy_poll(struct vhost_iommu_rq *rq)
-{
-	struct vhost_iommu *viommu = rq->viommu;
-	struct vhost_virtqueue *vq = &rq->vq;
-	u64 now = rq->idle_since, end = now;
-
-	if (rq->polls)
-		end += vhost_iommu_poll_max(vq);
-	for (; now < end; now = local_clock()) {
-		if (!vhost_vq_avail_empty(&viommu->dev, vq)) {
-			rq->count.poll_hits++;
-			vhost_iommu_poll_adapt(rq, true, now);
-			return true;
-		}
-		if (vhost_iommu_should_yield(rq))
-			return false;
-		cpu_relax();
-	}
-	return false;
-}
-
 /*
  * Nothing is in the ring. Publish before waiting for more: the guest may wait
  * for what is done. Returns 1 if there is more, 0 if there is nothing to do until
@@ -606,11 +613,12 @@ static int vhost_iommu_ring_wait(struct vhost_iommu_rq *rq,
 	struct vhost_iommu *viommu = rq->viommu;
 	struct vhost_virtqueue *vq = &rq->vq;
 
+	/* Another ring may have taken the place of the one with that request in it */
+	WRITE_ONCE(rq->midway, 0);
 	if (vhost_iommu_flush(rq, where) || vhost_iommu_publish(rq, where))
 		return -EINTR;
-	if (vhost_iommu_poll_max(vq))
-		rq->idle_since = local_clock();
-	if (where == VHOST_IOMMU_WORKER && vhost_iommu_busy_poll(rq))
+	vhost_iommu_poll_idle(rq);
+	if (where == VHOST_IOMMU_WORKER && vhost_iommu_poll(rq))
 		return 1;
 	if (!vhost_enable_notify(&viommu->dev, vq))
 		return 0;
@@ -626,10 +634,11 @@ static int vhost_iommu_serve_one(struct vhost_iommu_rq *rq,
 				 enum vhost_iommu_server where)
 {
 	struct vhost_virtqueue *vq = &rq->vq;
-	unsigned int head, out, in;
+	struct vhost_iommu_buffer from, to;
+	unsigned int head;
 	int rc;
 
-	rc = vhost_iommu_chain_get(vq, &head, &out, &in);
+	rc = vhost_iommu_chain_get(vq, &rq->ram, &head, &from, &to);
 	if (!rc)
 		return vhost_iommu_ring_wait(rq, where);
 	if (rc == -EFAULT) {
@@ -642,7 +651,7 @@ static int vhost_iommu_serve_one(struct vhost_iommu_rq *rq,
 	if (rc == -EBADMSG)
 		rc = vhost_iommu_skip_chain(rq, head, where);
 	else
-		rc = vhost_iommu_handle_request(rq, head, out, in, where);
+		rc = vhost_iommu_handle_request(rq, head, &from, &to, where);
 	if (rc == -EAGAIN)
 		vhost_iommu_chain_put_back(vq, 1);
 	return rc ?: 1;
@@ -669,6 +678,8 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 		return;
 
 	rq->pass_end = jiffies + msecs_to_jiffies(VHOST_IOMMU_PASS_MS) + 1;
+	/* The table may be another one */
+	rq->ram = NULL;
 	rq->count.wakeups++;
 	vhost_iommu_poll_kicked(rq, where);
 	vhost_disable_notify(&viommu->dev, vq);

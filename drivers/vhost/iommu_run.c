@@ -16,7 +16,7 @@ bool vhost_iommu_running(struct vhost_iommu *viommu)
 {
 	/* The backend is changed with both mutexes held: one is enough here */
 	lockdep_assert_held(&viommu->dev.mutex);
-	return viommu->rq.vq.private_data;
+	return viommu->rqs[0].vq.private_data;
 }
 
 /**
@@ -44,7 +44,7 @@ void vhost_iommu_unwant(struct vhost_iommu *viommu)
 	/* Before the work is put on the list, see vhost_iommu_handle_kick() */
 	smp_mb();
 	if (vhost_iommu_running(viommu))
-		for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+		for (i = 0; i < viommu->dev.nvqs; i++)
 			vhost_poll_queue(&viommu->vq_ptrs[i]->poll);
 }
 
@@ -58,23 +58,38 @@ void vhost_iommu_stop_vq(struct vhost_virtqueue *vq)
 	vhost_vq_set_backend(vq, NULL);
 }
 
+static void vhost_iommu_stop_rq(struct vhost_iommu_rq *rq)
+{
+	lockdep_assert_held(&rq->vq.mutex);
+
+	if (vhost_vq_get_backend(&rq->vq)) {
+		vhost_iommu_ring_settle(rq);
+		WRITE_ONCE(rq->viommu->nr_serving, rq->viommu->nr_serving - 1);
+	}
+	WRITE_ONCE(rq->serves, false);
+	vhost_iommu_stop_vq(&rq->vq);
+}
+
 /**
  * vhost_iommu_stop - Stop serving the rings
  * @viommu: The device, which the caller wants
+ *
+ * The first request queue is the last that stops: the device is running until then.
  *
  * Return: 0, or -EINTR if the caller was killed first.
  */
 int vhost_iommu_stop(struct vhost_iommu *viommu)
 {
-	struct vhost_virtqueue *requests = &viommu->rq.vq;
 	struct vhost_virtqueue *events = &viommu->eq.vq;
+	unsigned int i = viommu->nr_rqs;
 
 	scoped_cond_guard(mutex_kill, return -EINTR, &events->mutex)
 		vhost_iommu_stop_vq(events);
-	scoped_cond_guard(mutex_kill, return -EINTR, &requests->mutex) {
-		if (vhost_iommu_running(viommu))
-			vhost_iommu_ring_settle(&viommu->rq);
-		vhost_iommu_stop_vq(requests);
+	while (i--) {
+		struct vhost_iommu_rq *rq = &viommu->rqs[i];
+
+		scoped_cond_guard(mutex_kill, return -EINTR, &rq->vq.mutex)
+			vhost_iommu_stop_rq(rq);
 	}
 	return 0;
 }
@@ -95,6 +110,29 @@ static int vhost_iommu_start_vq(struct vhost_iommu *viommu,
 	return rc ? -EFAULT : 0;
 }
 
+static int vhost_iommu_start_rq(struct vhost_iommu_rq *rq)
+{
+	int rc;
+
+	scoped_guard(mutex, &rq->vq.mutex) {
+		rq->dead = false;
+		rq->kicked_at = 0;
+	}
+	rc = vhost_iommu_start_vq(rq->viommu, &rq->vq);
+	if (rc)
+		return rc;
+	WRITE_ONCE(rq->serves, true);
+	WRITE_ONCE(rq->viommu->nr_serving, rq->viommu->nr_serving + 1);
+	return 0;
+}
+
+/* A driver that does not know of more than one queue has one */
+static unsigned int vhost_iommu_queues(const struct vhost_iommu *viommu)
+{
+	return viommu->rules.features & BIT_ULL(VIRTIO_IOMMU_F_MQ) ?
+	       viommu->num_queues : 1;
+}
+
 /**
  * vhost_iommu_start - Begin to serve the rings
  * @viommu: The device
@@ -103,8 +141,8 @@ static int vhost_iommu_start_vq(struct vhost_iommu *viommu,
  */
 int vhost_iommu_start(struct vhost_iommu *viommu)
 {
-	struct vhost_virtqueue *requests = &viommu->rq.vq;
 	struct vhost_virtqueue *events = &viommu->eq.vq;
+	unsigned int i;
 	int rc = 0;
 
 	if (vhost_iommu_running(viommu))
@@ -117,26 +155,35 @@ int vhost_iommu_start(struct vhost_iommu *viommu)
 	if (READ_ONCE(viommu->reset.active))
 		return -EBUSY;
 
+	/* None is served before it is known that the first one can be */
+	scoped_guard(mutex, &viommu->rqs[0].vq.mutex)
+		if (!vhost_vq_is_setup(&viommu->rqs[0].vq))
+			return -EFAULT;
+
 	/* A guest that does not want events leaves their queue alone */
 	if (events->desc) {
 		scoped_guard(mutex, &events->mutex)
 			viommu->eq.dead = false;
 		rc = vhost_iommu_start_vq(viommu, events);
 	}
-	if (!rc) {
-		scoped_guard(mutex, &requests->mutex) {
-			viommu->rq.dead = false;
-			viommu->rq.kicked_at = 0;
-		}
-		rc = vhost_iommu_start_vq(viommu, requests);
+	/* Nor does a driver have to use all queues; but it does the first one */
+	for (i = vhost_iommu_queues(viommu); i-- && !rc; ) {
+		struct vhost_iommu_rq *rq = &viommu->rqs[i];
+
+		if (!i || rq->vq.desc)
+			rc = vhost_iommu_start_rq(rq);
 	}
 	if (rc) {
+		for (i = 0; i < viommu->nr_rqs; i++)
+			scoped_guard(mutex, &viommu->rqs[i].vq.mutex)
+				vhost_iommu_stop_rq(&viommu->rqs[i]);
 		scoped_guard(mutex, &events->mutex)
 			vhost_iommu_stop_vq(events);
 		return rc;
 	}
 	/* A kick that came while the ring was stopped was lost */
-	vhost_poll_queue(&requests->poll);
+	for (i = 0; i < viommu->nr_rqs; i++)
+		vhost_poll_queue(&viommu->rqs[i].vq.poll);
 	vhost_iommu_events_kick(viommu);
 	return 0;
 }

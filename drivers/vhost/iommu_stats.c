@@ -3,6 +3,7 @@
  * vhost-iommu: statistics
  */
 #include <linux/compiler.h>
+#include <linux/minmax.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
@@ -19,6 +20,12 @@ static const char * const vhost_iommu_statuses[] = {
 	"nomem",
 };
 
+static const char * const vhost_iommu_queues[] = {
+	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12",
+	"13", "14", "15",
+};
+
+static_assert(ARRAY_SIZE(vhost_iommu_queues) == VHOST_IOMMU_MAX_QUEUES);
 static_assert(ARRAY_SIZE(vhost_iommu_types) <= VHOST_IOMMU_NR_TYPES);
 static_assert(ARRAY_SIZE(vhost_iommu_statuses) <= VHOST_IOMMU_NR_STATUS);
 
@@ -68,17 +75,24 @@ static const struct vhost_iommu_stat_kind vhost_iommu_stat_kinds[] = {
 	VHOST_IOMMU_STAT(EVENTS_LOST, "events-lost"),
 	VHOST_IOMMU_STAT(INV_COMMANDS, "inv-commands"),
 	VHOST_IOMMU_STAT(INV_CALLS, "inv-calls"),
+	VHOST_IOMMU_STAT_ARRAY(QUEUE_REQUESTS, "queue-requests",
+			       vhost_iommu_queues, 0),
 };
 
-/*
- * Takes no lock that somebody could have who waits for memory of the VMM: the
- * figures are read one by one.
- */
-static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
-				 unsigned int index)
+/* Of queues that the VMM has not asked for there is nothing to tell */
+static unsigned int
+vhost_iommu_stat_end(const struct vhost_iommu *viommu,
+		     const struct vhost_iommu_stat_kind *kind)
 {
-	const struct vhost_iommu_rq_counters *count = &viommu->rq.count;
+	if (kind->id == VHOST_IOMMU_STAT_QUEUE_REQUESTS)
+		return max(READ_ONCE(viommu->num_queues), 1);
+	return kind->end;
+}
 
+/* What each queue counts for itself */
+static u64 vhost_iommu_stat_of(const struct vhost_iommu_rq_counters *count,
+			       u32 id, unsigned int index)
+{
 	switch ((enum vhost_iommu_stat_id)id) {
 	case VHOST_IOMMU_STAT_REQUESTS:
 		return READ_ONCE(count->requests[index]);
@@ -94,6 +108,36 @@ static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
 		return READ_ONCE(count->poll_hits);
 	case VHOST_IOMMU_STAT_IN_PLACE:
 		return READ_ONCE(count->in_place);
+	case VHOST_IOMMU_STAT_INV_COMMANDS:
+		return READ_ONCE(count->inv_commands);
+	case VHOST_IOMMU_STAT_INV_CALLS:
+		return READ_ONCE(count->inv_calls);
+	default:
+		return 0;
+	}
+}
+
+static u64 vhost_iommu_stat_queue(const struct vhost_iommu_rq_counters *count)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < VHOST_IOMMU_NR_TYPES; i++)
+		sum += READ_ONCE(count->requests[i]);
+	return sum;
+}
+
+/*
+ * Takes no lock that somebody could have who waits for memory of the VMM: the
+ * figures are read one by one.
+ */
+static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
+				 unsigned int index)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	switch ((enum vhost_iommu_stat_id)id) {
 	case VHOST_IOMMU_STAT_RING_ERRORS:
 		return atomic64_read(&viommu->ring_errors);
 	case VHOST_IOMMU_STAT_REFUSED_MAPS:
@@ -105,27 +149,29 @@ static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
 	case VHOST_IOMMU_STAT_BROKEN:
 		return READ_ONCE(viommu->nr_broken);
 	case VHOST_IOMMU_STAT_MAPPINGS:
-		return READ_ONCE(viommu->mappings);
+		return atomic64_read(&viommu->mappings);
 	case VHOST_IOMMU_STAT_MAPPED_BYTES:
-		return READ_ONCE(viommu->mapped_bytes);
+		return atomic64_read(&viommu->mapped_bytes);
 	case VHOST_IOMMU_STAT_TABLE_PAGES:
-		return READ_ONCE(viommu->table_pages);
+		return atomic64_read(&viommu->table_pages);
 	case VHOST_IOMMU_STAT_REBUILDS:
 		return READ_ONCE(viommu->rebuilds);
 	case VHOST_IOMMU_STAT_HOST_ERRORS:
-		return READ_ONCE(viommu->host.errors);
+		return atomic64_read(&viommu->host.errors);
 	case VHOST_IOMMU_STAT_EVENTS:
 		return READ_ONCE(viommu->eq.faults);
 	case VHOST_IOMMU_STAT_EVENTS_DROPPED:
 		return READ_ONCE(viommu->eq.dropped);
 	case VHOST_IOMMU_STAT_EVENTS_LOST:
 		return READ_ONCE(viommu->eq.lost);
-	case VHOST_IOMMU_STAT_INV_COMMANDS:
-		return READ_ONCE(count->inv_commands);
-	case VHOST_IOMMU_STAT_INV_CALLS:
-		return READ_ONCE(count->inv_calls);
+	case VHOST_IOMMU_STAT_QUEUE_REQUESTS:
+		return vhost_iommu_stat_queue(&viommu->rqs[index].count);
+	default:
+		break;
 	}
-	return 0;
+	for (i = 0; i < viommu->nr_rqs; i++)
+		sum += vhost_iommu_stat_of(&viommu->rqs[i].count, id, index);
+	return sum;
 }
 
 /**
@@ -146,7 +192,9 @@ int vhost_iommu_stats_get(struct vhost_iommu *viommu,
 		const struct vhost_iommu_stat_kind *kind =
 			&vhost_iommu_stat_kinds[i];
 
-		for (index = kind->first; index < kind->end; index++, nr++) {
+		for (index = kind->first;
+		     index < vhost_iommu_stat_end(viommu, kind);
+		     index++, nr++) {
 			struct vhost_iommu_stat stat = {
 				.id = kind->id,
 				.index = index,
@@ -193,7 +241,7 @@ int vhost_iommu_refusal_get(struct vhost_iommu *viommu,
 }
 
 /**
- * vhost_iommu_stats_show - Print all figures
+ * vhost_iommu_stats_show - Print the device's number and all figures
  * @viommu: The device
  * @m: Where to, for /proc/PID/fdinfo/FD
  *
@@ -203,11 +251,13 @@ void vhost_iommu_stats_show(struct vhost_iommu *viommu, struct seq_file *m)
 {
 	unsigned int i, index;
 
+	seq_printf(m, "vhost-iommu-device:\t%u\n", viommu->number);
 	for (i = 0; i < ARRAY_SIZE(vhost_iommu_stat_kinds); i++) {
 		const struct vhost_iommu_stat_kind *kind =
 			&vhost_iommu_stat_kinds[i];
 
-		for (index = kind->first; index < kind->end; index++)
+		for (index = kind->first;
+		     index < vhost_iommu_stat_end(viommu, kind); index++)
 			seq_printf(m, "vhost-iommu-%s%s%s:\t%llu\n", kind->name,
 				   kind->index ? "-" : "",
 				   kind->index ? kind->index[index] : "",

@@ -29,13 +29,18 @@ enum vhost_iommu_phase {
 	VHOST_IOMMU_NR_PHASES,
 };
 
+/* @before is the one that came before @p, or NULL: mostly they are of one domain */
 static u8 vhost_iommu_inv_check(struct vhost_iommu *viommu,
-				struct vhost_iommu_pending *p)
+				struct vhost_iommu_pending *p,
+				const struct vhost_iommu_pending *before)
 {
 	unsigned long nests;
 	unsigned int i;
 
-	p->domain = xa_load(&viommu->domains, p->req.domain);
+	if (before && before->req.domain == p->req.domain)
+		p->domain = before->domain;
+	else
+		p->domain = xa_load(&viommu->domains, p->req.domain);
 	if (!p->domain)
 		return VIRTIO_IOMMU_S_NOENT;
 	if (p->domain->kind != VHOST_IOMMU_TABLE)
@@ -55,6 +60,7 @@ static u8 vhost_iommu_inv_check(struct vhost_iommu *viommu,
 static int vhost_iommu_inv_issue(struct vhost_iommu_rq *rq,
 				 const struct vhost_iommu_nest *nest, bool all)
 {
+	const struct vhost_iommu_caller by = { .rq = rq };
 	struct vhost_iommu_cmds *cmds = &rq->cmds;
 	unsigned int nr;
 	int rc = 0;
@@ -66,12 +72,20 @@ static int vhost_iommu_inv_issue(struct vhost_iommu_rq *rq,
 		rq->count.inv_commands += nr;
 		rq->count.inv_calls++;
 		rc = vhost_iommu_host_invalidate(rq->viommu, nest, cmds->cmd,
-						 nr);
+						 nr, &by);
 		cmds->nr -= nr;
 		memmove(cmds->cmd, cmds->cmd + nr,
 			cmds->nr * sizeof(cmds->cmd[0]));
 	}
 	return rc;
+}
+
+/* There is always room for what one request is made of */
+static int vhost_iommu_inv_issue_full(struct vhost_iommu_rq *rq,
+				      const struct vhost_iommu_nest *nest)
+{
+	return rq->cmds.nr < VHOST_IOMMU_CALL_CMDS ? 0 :
+	       vhost_iommu_inv_issue(rq, nest, false);
 }
 
 static int vhost_iommu_inv_tlb(struct vhost_iommu_rq *rq,
@@ -85,7 +99,7 @@ static int vhost_iommu_inv_tlb(struct vhost_iommu_rq *rq,
 	nr = vhost_iommu_inv_merge(rq->inv, nr);
 	for (i = 0; i < nr && !rc; i++) {
 		format->tlb_commands(&nest->hw, &rq->inv[i], &rq->cmds);
-		rc = vhost_iommu_inv_issue(rq, nest, false);
+		rc = vhost_iommu_inv_issue_full(rq, nest);
 	}
 	return rc;
 }
@@ -104,7 +118,7 @@ static int vhost_iommu_inv_endpoint(struct vhost_iommu_rq *rq,
 		format->device(&p->req, ep->virt_id,
 			       ep->ats && ep->group->table_ats, ep->pasid_bits,
 			       &rq->cmds);
-	return vhost_iommu_inv_issue(rq, nest, false);
+	return vhost_iommu_inv_issue_full(rq, nest);
 }
 
 /* Once for each group that has members in a domain: at the first of them */
@@ -156,6 +170,40 @@ static bool vhost_iommu_inv_has_phase(const struct vhost_iommu_format *format,
 	default:
 		return format->device;
 	}
+}
+
+/* Whether there is an endpoint that caches translations of a domain itself */
+static bool vhost_iommu_inv_has_ats(const struct vhost_iommu_domain *domain)
+{
+	const struct vhost_iommu_endpoint *ep, *device;
+
+	list_for_each_entry(ep, &domain->endpoints, domain_node)
+		list_for_each_entry(device, &ep->group->endpoints, group_node)
+			if (device->ats)
+				return true;
+	return false;
+}
+
+/* Phases that there is something to do in; see vhost_iommu_inv_check() for @before */
+static unsigned long
+vhost_iommu_inv_phases(const struct vhost_iommu_pending *p,
+		       const struct vhost_iommu_pending *before)
+{
+	unsigned long phases = 0;
+
+	if (p->req.caches & VIRTIO_IOMMU_INV_C_PASID)
+		phases |= BIT(VHOST_IOMMU_PHASE_CONTEXT);
+	if (p->req.caches & VIRTIO_IOMMU_INV_C_TLB)
+		phases |= BIT(VHOST_IOMMU_PHASE_TLB);
+	/* A format without TLBs has nothing but caches of devices */
+	if (!p->domain->format->tlb)
+		phases |= BIT(VHOST_IOMMU_PHASE_DEVICE);
+	/* If it was of the same domain, it has been asked already */
+	else if ((!before || before->status != VIRTIO_IOMMU_S_OK ||
+		  before->domain != p->domain) &&
+		 vhost_iommu_inv_has_ats(p->domain))
+		phases |= BIT(VHOST_IOMMU_PHASE_DEVICE);
+	return phases;
 }
 
 static bool vhost_iommu_inv_concerns(const struct vhost_iommu_pending *p,
@@ -246,29 +294,41 @@ static u64 vhost_iommu_siblings(const struct vhost_iommu *viommu,
  * vhost_iommu_invalidate - Carry out INVALIDATE requests
  * @rq: The request queue; its pending requests, each checked by
  *      vhost_iommu_req_decode(), get their statuses
+ * @by: Who serves it
  *
- * A request whose status is OK afterwards is complete: the hardware has said
- * so.
+ * Return: 0: a request whose status is OK is complete, the hardware has said so. Or
+ * -EBUSY, and nothing was done: that is for who is alone.
  */
-void vhost_iommu_invalidate(struct vhost_iommu_rq *rq)
+int vhost_iommu_invalidate(struct vhost_iommu_rq *rq,
+			   const struct vhost_iommu_caller *by)
 {
-	struct vhost_iommu_pending *pending = rq->pending;
+	struct vhost_iommu_pending *pending = rq->pending, *before = NULL;
 	struct vhost_iommu *viommu = rq->viommu;
 	unsigned int i, k, nr = rq->nr_pending;
 	enum vhost_iommu_phase phase;
+	unsigned long phases = 0;
 	u64 all = 0;
 	int stale;
 
 	lockdep_assert_held(&viommu->lock);
 
+	if (viommu->stale && !by->alone)
+		return -EBUSY;
 	/* An address space ID of a domain that has ended may be in use again */
-	stale = vhost_iommu_nests_flush(viommu);
+	stale = viommu->stale ? vhost_iommu_nests_flush(viommu) : 0;
 	for (i = 0; i < nr; i++) {
-		pending[i].status = vhost_iommu_inv_check(viommu, &pending[i]);
-		if (stale && pending[i].status == VIRTIO_IOMMU_S_OK)
-			pending[i].status = VIRTIO_IOMMU_S_DEVERR;
-		if (pending[i].status == VIRTIO_IOMMU_S_OK)
-			all |= pending[i].domain->nests;
+		struct vhost_iommu_pending *p = &pending[i];
+
+		p->status = vhost_iommu_inv_check(viommu, p, before);
+		/* NOENT says that nothing of it is in use, nor in a cache */
+		if (stale && (p->status == VIRTIO_IOMMU_S_OK ||
+			      p->status == VIRTIO_IOMMU_S_NOENT))
+			p->status = VIRTIO_IOMMU_S_DEVERR;
+		if (p->status == VIRTIO_IOMMU_S_OK) {
+			all |= p->domain->nests;
+			phases |= vhost_iommu_inv_phases(p, before);
+		}
+		before = p;
 	}
 
 	for (phase = 0; phase < VHOST_IOMMU_NR_PHASES; phase++) {
@@ -276,7 +336,7 @@ void vhost_iommu_invalidate(struct vhost_iommu_rq *rq)
 			const struct vhost_iommu_nest *nest = viommu->nests[k];
 			u64 nests = BIT_ULL(k);
 
-			if (!nest ||
+			if (!nest || !(phases & BIT(phase)) ||
 			    !vhost_iommu_inv_has_phase(nest->format, phase))
 				continue;
 			if (phase == VHOST_IOMMU_PHASE_TLB)
@@ -287,4 +347,5 @@ void vhost_iommu_invalidate(struct vhost_iommu_rq *rq)
 						      nr, phase);
 		}
 	}
+	return 0;
 }

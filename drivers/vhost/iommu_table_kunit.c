@@ -66,7 +66,7 @@ static void attach_fields(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, sizeof(raw), ATTACH_TABLE_LEN);
-	KUNIT_ASSERT_EQ(test, sizeof(req.descriptor), 111);
+	KUNIT_ASSERT_EQ(test, VHOST_IOMMU_DESCRIPTOR_LEN, 111);
 
 	put_attach(raw, 7, 0xabcd1234, 99);
 	/* To be ignored */

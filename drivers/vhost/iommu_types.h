@@ -14,6 +14,7 @@
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
@@ -31,7 +32,7 @@
 #define VHOST_IOMMU_MAX_ENDPOINTS	SZ_128K
 #define VHOST_IOMMU_MAX_VIOMMUS		64
 #define VHOST_IOMMU_MAX_EVENTQS		128
-#define VHOST_IOMMU_MAX_QUEUES		1
+#define VHOST_IOMMU_MAX_QUEUES		16
 /* Above all domain IDs */
 #define VHOST_IOMMU_NO_DOMAIN		BIT_ULL(32)
 /* Room for types of requests, and for statuses */
@@ -75,11 +76,12 @@ struct vhost_iommu_host {
 	unsigned int blocked_users;
 	u8 piece_shift;
 	unsigned long busy_until;
-	u64 errors;
+	atomic64_t errors;
 	bool lost;
 };
 
 struct vhost_iommu;
+struct vhost_iommu_rq;
 struct vhost_iommu_source;
 
 /**
@@ -206,6 +208,7 @@ enum vhost_iommu_domain_kind {
 /**
  * struct vhost_iommu_part - A MAP request that is being carried out in pieces
  * @active: There is one
+ * @owner: Where it came from
  * @error: It failed, and what was mapped is being unmapped again
  * @start: First IOVA
  * @last: Last IOVA
@@ -215,6 +218,7 @@ enum vhost_iommu_domain_kind {
  */
 struct vhost_iommu_part {
 	bool active;
+	const struct vhost_iommu_rq *owner;
 	int error;
 	u64 start;
 	u64 last;
@@ -257,6 +261,8 @@ struct vhost_iommu_hwpt {
 
 /**
  * struct vhost_iommu_domain - A domain; exists while it has an endpoint
+ * @lock: Covers @stuck, @maps, @part, @build, @tables and @unmaps, together with
+ *        &vhost_iommu.lock for reading
  * @id: Domain ID
  * @kind: Others than paging domains have no @maps
  * @format: Format of @table
@@ -277,6 +283,7 @@ struct vhost_iommu_hwpt {
  * @drained: Its last endpoint is leaving it, and some of @maps are gone already
  */
 struct vhost_iommu_domain {
+	struct mutex lock;	/* mappings, see above */
 	u32 id;
 	enum vhost_iommu_domain_kind kind;
 	const struct vhost_iommu_format *format;
@@ -461,6 +468,18 @@ struct vhost_iommu_rq_counters {
 };
 
 /**
+ * struct vhost_iommu_buffer - A part of a request's buffer
+ * @iov: Where it is
+ * @nr: Number of @iov
+ * @len: Length of all of them in bytes
+ */
+struct vhost_iommu_buffer {
+	const struct iovec *iov;
+	unsigned int nr;
+	size_t len;
+};
+
+/**
  * struct vhost_iommu_pending - A request that was taken, and not answered yet
  * @head: Its buffer
  * @status: Its outcome
@@ -489,6 +508,19 @@ struct vhost_iommu_pending {
 enum vhost_iommu_server {
 	VHOST_IOMMU_WORKER,
 	VHOST_IOMMU_KICKER,
+};
+
+/**
+ * struct vhost_iommu_caller - Who carries out a request
+ * @where: The thread
+ * @rq: The request queue that it is from, whose part of the scratch area its commands
+ *      use; NULL for an ioctl, which is alone
+ * @alone: It holds &vhost_iommu.lock for writing, not for reading
+ */
+struct vhost_iommu_caller {
+	enum vhost_iommu_server where;
+	struct vhost_iommu_rq *rq;
+	bool alone;
 };
 
 /**
@@ -554,7 +586,12 @@ struct vhost_iommu_ram {
  * struct vhost_iommu_rq - A request queue
  * @vq: The ring. Its mutex covers what has no other rule.
  * @viommu: The device
+ * @index: Which of the device's it is, and its part of the scratch area
+ * @serves: It is served, for who holds no mutex
  * @dead: The ring could not be read
+ * @midway: Type of the request at its head, if that is half done and others wait for it:
+ *          a MAP, see &vhost_iommu_domain.part, or one that is alone, see
+ *          &vhost_iommu.holder. Read without the mutex, too
  * @poll_score: How often polling meets a request
  * @polls: The worker looks for further requests before it sleeps; read without the
  *         mutex, too
@@ -564,12 +601,13 @@ struct vhost_iommu_ram {
  * @kick_work: Serves the queue in a thread that kicked
  * @kick_flags: VHOST_IOMMU_KICK_PENDING
  * @pass_end: When who serves the ring lets somebody else do something, in jiffies
+ * @ram: Region of guest memory that was found last, in this pass
  * @nr_heads: Number of @heads in use
  * @heads: Requests that are done but not yet published
  * @nr_pending: Number of @pending in use
  * @answers: @pending are carried out: their replies are yet to be written
  * @pending: Invalidations that are carried out together, and what a thread that
- *           kicked could not answer
+ *           kicked could not answer. The next request is decoded behind them
  * @inv: Invalidations of TLBs that are being merged
  * @cmds: Commands that are being put together
  * @count: Counters
@@ -577,7 +615,10 @@ struct vhost_iommu_ram {
 struct vhost_iommu_rq {
 	struct vhost_virtqueue vq;
 	struct vhost_iommu *viommu;
+	unsigned int index;
+	bool serves;
 	bool dead;
+	u8 midway;
 	unsigned int poll_score;
 	bool polls;
 	u64 poll_hold;
@@ -586,6 +627,7 @@ struct vhost_iommu_rq {
 	struct callback_head kick_work;
 	unsigned long kick_flags;
 	unsigned long pass_end;
+	const struct vhost_iotlb_map *ram;
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
 	unsigned int nr_pending;
@@ -616,8 +658,12 @@ struct vhost_iommu_eq {
  * struct vhost_iommu - One open file, one virtio-iommu device
  * @dev: The vhost device; its mutex serializes ioctls and covers @configured
  * @vq_ptrs: For @dev
- * @rq: Request queue
+ * @rqs: Request queues
+ * @nr_rqs: Number of @rqs
+ * @nr_serving: Number of them that are served. Changed under @dev.mutex.
+ * @num_queues: Number of them that the guest is told of. Changed under @dev.mutex.
  * @eq: Event queue
+ * @number: Tells it from others in fdinfo and trace events
  * @refs: The file's, and that of a kick's work while it is added
  * @configured: SET_CONFIG was called
  * @proposals: Feature bits without a specification that are offered. Changed under
@@ -631,8 +677,12 @@ struct vhost_iommu_eq {
  *             together with @lock, the group of an endpoint, @endpoints when one
  *             goes, @hw, @bypass and @broken of groups, and the mappings of a domain
  * @ram: The memory table, or NULL. Changed under @dev.mutex.
- * @lock: Covers all that follows. Serializes requests, piece by piece, with the
- *        ioctls that change endpoints, and the use of the scratch area.
+ * @lock: Covers all that follows. Is taken for reading by requests that leave domains,
+ *        endpoints and groups as they are, piece by piece: MAP, UNMAP, INVALIDATE and
+ *        PROBE. What a domain holds of mappings has &vhost_iommu_domain.lock. Whoever
+ *        takes it for writing is alone, and needs no lock below but @xlat_lock.
+ * @holder: Request queue that has to be alone once more before another one is, to end
+ *          what it has begun; or NULL, or one that has given up
  *        Statistics are read without it.
  * @rules: Configuration, and features that the driver accepted. Changed only
  *         while the rings are stopped, so a ring's mutex is enough to read it.
@@ -666,9 +716,13 @@ struct vhost_iommu_eq {
  */
 struct vhost_iommu {
 	struct vhost_dev dev;
-	struct vhost_virtqueue *vq_ptrs[VHOST_IOMMU_VQ_MAX];
-	struct vhost_iommu_rq rq;
+	struct vhost_virtqueue *vq_ptrs[VHOST_IOMMU_MAX_QUEUES + 1];
+	struct vhost_iommu_rq *rqs;
+	unsigned int nr_rqs;
+	unsigned int nr_serving;
+	unsigned int num_queues;
 	struct vhost_iommu_eq eq;
+	u32 number;
 	refcount_t refs;
 	bool configured;
 	u64 proposals;
@@ -679,7 +733,8 @@ struct vhost_iommu {
 
 	rwlock_t xlat_lock;	/* what translation looks at, see above */
 	struct vhost_iommu_ram *ram;
-	struct mutex lock;	/* domains, endpoints and all else below */
+	struct rw_semaphore lock;
+	struct vhost_iommu_rq *holder;
 	struct vhost_iommu_rules rules;
 	bool bypass;
 	struct vhost_iommu_host host;
@@ -699,9 +754,9 @@ struct vhost_iommu {
 	struct vhost_iommu_doorbell doorbells[VHOST_IOMMU_MAX_DOORBELLS];
 	unsigned int nr_doorbells;
 	u64 rebuilds;
-	u64 mappings;
-	u64 mapped_bytes;
-	u64 table_pages;
+	atomic64_t mappings;
+	atomic64_t mapped_bytes;
+	atomic64_t table_pages;
 	u32 max_domains;
 	u64 max_mappings;
 	u64 max_table_pages;

@@ -32,7 +32,7 @@ export PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconf
 	--enable-coroutine-pool --disable-install-blobs --disable-download \
 	--disable-docs --disable-tools --disable-guest-agent \
 	--disable-containers --audio-drv-list= --enable-trace-backends=log \
-	--disable-werror
+	--disable-werror --disable-debug-info
 ninja qemu-system-aarch64
 aarch64-linux-gnu-strip -o "$out/qemu-system-aarch64" qemu-system-aarch64
 cd "$out"

@@ -94,6 +94,25 @@ double bench_report(struct bench *b, enum bench_mode mode, const char *workload,
 	return med;
 }
 
+/**
+ * bench_rate() - Write the row of a figure in requests per second
+ * @b: Benchmark
+ * @mode: Who did it
+ * @workload: What was done
+ * @s: Samples; are sorted
+ *
+ * Return: The median
+ */
+double bench_rate(struct bench *b, const char *mode, const char *workload,
+		  struct samples *s)
+{
+	double med = quantile(s, 0.5);
+
+	row(b, mode, workload, "requests/s", med, quantile(s, 0.1),
+	    quantile(s, 0.9), s, true);
+	return med;
+}
+
 /* The page of guest RAM that is mapped at an IOVA */
 static __u64 page_of(struct bench *b, __u64 iova)
 {
@@ -626,6 +645,7 @@ int bench_main(int argc, char **argv)
 		if (static_size && kind != DEV_NONE)
 			bench_static(&b, kind, static_size);
 		domains(b.samples, b.json, &b.rows, max_domains);
+		bench_queues(&b, kind);
 	}
 	if (b.json) {
 		fprintf(b.json, "\n]}\n");

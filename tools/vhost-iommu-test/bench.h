@@ -24,7 +24,7 @@ enum bench_mode { MODE_RING, MODE_POLL, MODE_IOCTL, NR_MODES };
 
 /**
  * struct samples - Samples of one figure
- * @ns: Nanoseconds
+ * @ns: Nanoseconds, or another unit
  * @n: Their number
  */
 struct samples {
@@ -88,6 +88,8 @@ void bench_places(struct bench *b, __u64 *iova, unsigned int n, __u64 present);
 void bench_polling(struct bench *b, bool on);
 double bench_report(struct bench *b, enum bench_mode mode,
 		    const char *workload, struct samples *s);
+double bench_rate(struct bench *b, const char *mode, const char *workload,
+		  struct samples *s);
 void bench_compare(struct bench *b, const char *what, unsigned int size,
 		   __u64 present);
 void bench_table(struct bench *b, const char *first);
@@ -97,6 +99,7 @@ void bench_die(const char *what, int rc);
 void bench_count(struct bench *b);
 void bench_counted(struct bench *b, const char *op, unsigned int size);
 void bench_invalidate(struct bench *proto, enum dev_kind kind);
+void bench_queues(struct bench *proto, enum dev_kind kind);
 void bench_static(struct bench *proto, enum dev_kind kind, __u64 size);
 
 #endif /* VHOST_IOMMU_TEST_BENCH_H */

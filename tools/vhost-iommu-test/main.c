@@ -35,11 +35,10 @@ static unsigned int level_of(const char *variant)
 	return !strncmp(variant, "mock", 4);
 }
 
-#define MAX_PATTERNS	64
-
+/* Both have room for as many patterns as there are arguments */
 struct filter {
-	const char *include[MAX_PATTERNS];
-	const char *exclude[MAX_PATTERNS];
+	const char **include;
+	const char **exclude;
 	unsigned int nr_include;
 	unsigned int nr_exclude;
 	unsigned int levels;
@@ -205,18 +204,22 @@ int main(int argc, char **argv)
 		return bench_main(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "demo"))
 		return demo_main(argc - 1, argv + 1);
+	f.include = calloc(argc, sizeof(*f.include));
+	f.exclude = calloc(argc, sizeof(*f.exclude));
+	if (!f.include || !f.exclude) {
+		perror("vhost-iommu-test");
+		return 1;
+	}
 	while ((opt = getopt_long(argc, argv, "lt:x:vh", options, NULL)) != -1)
 		switch (opt) {
 		case 'l':
 			list = true;
 			break;
 		case 't':
-			if (f.nr_include < MAX_PATTERNS)
-				f.include[f.nr_include++] = optarg;
+			f.include[f.nr_include++] = optarg;
 			break;
 		case 'x':
-			if (f.nr_exclude < MAX_PATTERNS)
-				f.exclude[f.nr_exclude++] = optarg;
+			f.exclude[f.nr_exclude++] = optarg;
 			break;
 		case 'L':
 			if (level_by_name(optarg) < 0) {
@@ -233,8 +236,7 @@ int main(int argc, char **argv)
 			return opt == 'h' ? 0 : 2;
 		}
 	for (; optind < argc; optind++)
-		if (f.nr_include < MAX_PATTERNS)
-			f.include[f.nr_include++] = argv[optind];
+		f.include[f.nr_include++] = argv[optind];
 	if (!f.levels)
 		f.levels = ~0u;
 	n = collect(&f, jobs, ARRAY_SIZE(jobs));

@@ -47,7 +47,7 @@ TRACE_EVENT(vhost_iommu_request,
 		 u64 latency),
 	TP_ARGS(viommu, req, status, used_len, latency),
 	TP_STRUCT__entry(
-		__field(const void *, viommu)
+		__field(u32, device)
 		__field(u8, type)
 		__field(u32, domain)
 		__field(u32, endpoint)
@@ -60,7 +60,7 @@ TRACE_EVENT(vhost_iommu_request,
 		__field(u64, latency)
 	),
 	TP_fast_assign(
-		__entry->viommu = viommu;
+		__entry->device = viommu->number;
 		__entry->type = req->type;
 		__entry->domain = req->domain;
 		__entry->endpoint = req->endpoint;
@@ -72,8 +72,8 @@ TRACE_EVENT(vhost_iommu_request,
 		__entry->used_len = used_len;
 		__entry->latency = latency;
 	),
-	TP_printk("dev=%p type=%s domain=%u endpoint=%u virt=%#llx-%#llx phys=%#llx flags=%#x status=%s used_len=%u latency_ns=%llu",
-		  __entry->viommu, show_vhost_iommu_type(__entry->type),
+	TP_printk("dev=%u type=%s domain=%u endpoint=%u virt=%#llx-%#llx phys=%#llx flags=%#x status=%s used_len=%u latency_ns=%llu",
+		  __entry->device, show_vhost_iommu_type(__entry->type),
 		  __entry->domain, __entry->endpoint, __entry->virt_start,
 		  __entry->virt_end, __entry->phys_start, __entry->flags,
 		  show_vhost_iommu_status(__entry->status), __entry->used_len,
@@ -86,7 +86,7 @@ TRACE_EVENT(vhost_iommu_refused,
 		 const struct vhost_iommu_req *req, int status),
 	TP_ARGS(viommu, req, status),
 	TP_STRUCT__entry(
-		__field(const void *, viommu)
+		__field(u32, device)
 		__field(u32, domain)
 		__field(u64, virt_start)
 		__field(u64, virt_end)
@@ -95,7 +95,7 @@ TRACE_EVENT(vhost_iommu_refused,
 		__field(int, status)
 	),
 	TP_fast_assign(
-		__entry->viommu = viommu;
+		__entry->device = viommu->number;
 		__entry->domain = req->domain;
 		__entry->virt_start = req->virt_start;
 		__entry->virt_end = req->virt_end;
@@ -103,8 +103,8 @@ TRACE_EVENT(vhost_iommu_refused,
 		__entry->flags = req->flags;
 		__entry->status = status;
 	),
-	TP_printk("dev=%p domain=%u virt=%#llx-%#llx phys=%#llx flags=%#x status=%s",
-		  __entry->viommu, __entry->domain, __entry->virt_start,
+	TP_printk("dev=%u domain=%u virt=%#llx-%#llx phys=%#llx flags=%#x status=%s",
+		  __entry->device, __entry->domain, __entry->virt_start,
 		  __entry->virt_end, __entry->phys_start, __entry->flags,
 		  show_vhost_iommu_status(__entry->status))
 );
@@ -115,7 +115,7 @@ TRACE_EVENT(vhost_iommu_event,
 		 const struct vhost_iommu_event *event),
 	TP_ARGS(viommu, endpoint, event),
 	TP_STRUCT__entry(
-		__field(const void *, viommu)
+		__field(u32, device)
 		__field(u32, endpoint)
 		__field(u8, reason)
 		__field(u32, flags)
@@ -123,15 +123,15 @@ TRACE_EVENT(vhost_iommu_event,
 		__field(u64, address)
 	),
 	TP_fast_assign(
-		__entry->viommu = viommu;
+		__entry->device = viommu->number;
 		__entry->endpoint = endpoint;
 		__entry->reason = event->reason;
 		__entry->flags = event->flags;
 		__entry->pasid = event->pasid;
 		__entry->address = event->address;
 	),
-	TP_printk("dev=%p endpoint=%u reason=%u flags=%#x pasid=%u address=%#llx",
-		  __entry->viommu, __entry->endpoint, __entry->reason,
+	TP_printk("dev=%u endpoint=%u reason=%u flags=%#x pasid=%u address=%#llx",
+		  __entry->device, __entry->endpoint, __entry->reason,
 		  __entry->flags, __entry->pasid, __entry->address)
 );
 
@@ -141,21 +141,21 @@ TRACE_EVENT(vhost_iommu_endpoint,
 		 u32 domain, int rc),
 	TP_ARGS(viommu, endpoint, state, domain, rc),
 	TP_STRUCT__entry(
-		__field(const void *, viommu)
+		__field(u32, device)
 		__field(u32, endpoint)
 		__field(u32, state)
 		__field(u32, domain)
 		__field(int, rc)
 	),
 	TP_fast_assign(
-		__entry->viommu = viommu;
+		__entry->device = viommu->number;
 		__entry->endpoint = endpoint;
 		__entry->state = state;
 		__entry->domain = domain;
 		__entry->rc = rc;
 	),
-	TP_printk("dev=%p endpoint=%u state=%s domain=%u rc=%d",
-		  __entry->viommu, __entry->endpoint,
+	TP_printk("dev=%u endpoint=%u state=%s domain=%u rc=%d",
+		  __entry->device, __entry->endpoint,
 		  show_vhost_iommu_state(__entry->state), __entry->domain,
 		  __entry->rc)
 );
@@ -165,16 +165,16 @@ TRACE_EVENT(vhost_iommu_host_cmd,
 	TP_PROTO(const struct vhost_iommu *viommu, u32 cmd, int rc),
 	TP_ARGS(viommu, cmd, rc),
 	TP_STRUCT__entry(
-		__field(const void *, viommu)
+		__field(u32, device)
 		__field(u32, cmd)
 		__field(int, rc)
 	),
 	TP_fast_assign(
-		__entry->viommu = viommu;
+		__entry->device = viommu->number;
 		__entry->cmd = cmd;
 		__entry->rc = rc;
 	),
-	TP_printk("dev=%p cmd=%#x rc=%d", __entry->viommu, __entry->cmd,
+	TP_printk("dev=%u cmd=%#x rc=%d", __entry->device, __entry->cmd,
 		  __entry->rc)
 );
 

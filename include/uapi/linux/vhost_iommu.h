@@ -82,9 +82,14 @@
 #define VHOST_IOMMU_GET_REFUSAL		_IO(VHOST_IOMMU_TYPE, 0x10)
 #define VHOST_IOMMU_GET_ATTACHMENT	_IO(VHOST_IOMMU_TYPE, 0x11)
 
+/*
+ * Rings, as the guest numbers its virtqueues: the first request queue, the event queue,
+ * and the further request queues of VIRTIO_IOMMU_F_MQ. Without those there are two.
+ */
 #define VHOST_IOMMU_VQ_REQUEST		0
 #define VHOST_IOMMU_VQ_EVENT		1
 #define VHOST_IOMMU_VQ_MAX		2
+#define VHOST_IOMMU_VQ_REQUEST_NR(n)	((n) ? (n) + 1 : 0)
 
 /**
  * struct vhost_iommu_info - ioctl(VHOST_IOMMU_GET_INFO)
@@ -491,7 +496,8 @@ struct vhost_iommu_remove_ram {
  * @__reserved: Must be 0
  *
  * Starts or stops the handling of the rings. Starting needs the addresses of ring 0
- * (EFAULT) and a configuration (ENXIO); ring 1 is left alone if it has none.
+ * (EFAULT) and a configuration (ENXIO); other rings are left alone if they have none, and
+ * those from 2 on if the driver did not accept VIRTIO_IOMMU_F_MQ.
  * Requests that are in the ring already are handled at once, with or without a
  * kick. Stopping waits for what is in progress, some milliseconds of work whatever
  * the guest has asked for, and changes nothing else: domains, mappings and
@@ -637,6 +643,8 @@ struct vhost_iommu_set_bypass {
  * @VHOST_IOMMU_STAT_INV_COMMANDS: Commands to the physical IOMMU that INVALIDATE
  *                                 requests were turned into, without repetitions
  * @VHOST_IOMMU_STAT_INV_CALLS: Arrays that these commands were handed over in
+ * @VHOST_IOMMU_STAT_QUEUE_REQUESTS: Requests of one request queue. Index: the queue,
+ *                                   below &vhost_iommu_set_config.num_queues
  *
  * A kernel may have further ones, and further indices: a reader passes over what it
  * does not know. The index is 0 where nothing is said of it.
@@ -664,6 +672,7 @@ enum vhost_iommu_stat_id {
 	VHOST_IOMMU_STAT_EVENTS_LOST = 20,
 	VHOST_IOMMU_STAT_INV_COMMANDS = 21,
 	VHOST_IOMMU_STAT_INV_CALLS = 22,
+	VHOST_IOMMU_STAT_QUEUE_REQUESTS = 23,
 };
 
 /**

@@ -15,6 +15,17 @@
 
 /* Feature bit: ATTACH_TABLE and INVALIDATE requests are served */
 #define VIRTIO_IOMMU_F_ATTACH_TABLE		7
+/* Feature bit: there can be several request queues */
+#define VIRTIO_IOMMU_F_MQ			8
+
+/*
+ * With VIRTIO_IOMMU_F_MQ the configuration space goes on with a __le16: the number of
+ * request queues, at least 1. They are virtqueue 0, and 2 and those that follow; 1 is
+ * the event queue. Requests of one queue are carried out in order, those of different
+ * queues in no order: a driver waits for what a request depends on before it sends that
+ * on another queue.
+ */
+#define VIRTIO_IOMMU_CONFIG_NUM_QUEUES		40
 
 /* Request types */
 #define VIRTIO_IOMMU_T_ATTACH_TABLE		0x06
@@ -115,6 +126,11 @@ struct virtio_iommu_req_attach_table_arm {
  *
  * The device replies when the IOMMU no longer uses what is invalidated. The
  * translation caches of the endpoints themselves (ATS) are included.
+ *
+ * That goes for the status VIRTIO_IOMMU_S_NOENT as well, which says that nothing of
+ * the domain is in use. With several request queues, a request of another one can
+ * make the domain known or unknown at the same time: it is known before an endpoint
+ * uses its tables, and until none does and its entries are removed from the caches.
  */
 struct virtio_iommu_req_invalidate {
 	struct virtio_iommu_req_head		head;

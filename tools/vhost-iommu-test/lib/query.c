@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vit.h"
@@ -48,6 +49,10 @@ static const struct {
 	ONE(EVENTS_LOST, events_lost),
 	ONE(INV_COMMANDS, inv_commands),
 	ONE(INV_CALLS, inv_calls),
+	[VHOST_IOMMU_STAT_QUEUE_REQUESTS] = {
+		.at = offsetof(struct vmm_stats, queue_requests),
+		.nr = VMM_MAX_QUEUES,
+	},
 };
 
 /**
@@ -77,6 +82,24 @@ int vmm_stats(struct vmm *v, struct vmm_stats *s)
 				[f->index] = f->value;
 	}
 	return 0;
+}
+
+/**
+ * vmm_number() - The device's number
+ * @v: VMM
+ *
+ * Return: What fdinfo says, 0 if it says nothing
+ */
+__u32 vmm_number(struct vmm *v)
+{
+	static const char name[] = "\nvhost-iommu-device:\t";
+	char path[64], text[KIB(8)], *at;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", v->fd);
+	if (read_file(path, text, sizeof(text)) < 0)
+		return 0;
+	at = strstr(text, name);
+	return at ? strtoul(at + strlen(name), NULL, 10) : 0;
 }
 
 /**

@@ -7,9 +7,6 @@
 
 #include "vit.h"
 
-/* Rings are at the begin of the ring area, request buffers behind them */
-#define BUF_START	KIB(512)
-#define BUF_SIZE	(RING_AREA - BUF_START)
 #define MAX_SEGS	64
 
 /**
@@ -24,10 +21,10 @@
  */
 void *req_buf(struct vmm *v, __u32 len, __u64 *gpa)
 {
-	__u64 area = v->ram[0].gpa + v->ram[0].size - RING_AREA + BUF_START;
+	__u64 area = v->ram[0].gpa + v->ram[0].size - RING_AREA + v->buf_start;
 
 	len = (len + 15) & ~15u;
-	if (v->buf_next + len > BUF_SIZE)
+	if (v->buf_next + len > v->buf_size)
 		v->buf_next = 0;
 	*gpa = area + v->buf_next;
 	v->buf_next += len;
@@ -65,7 +62,7 @@ static unsigned int split(struct seg *segs, unsigned int n, __u64 gpa,
  */
 int req_add(struct vmm *v, const struct req *r, void **in)
 {
-	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	struct vq *q = &v->vq[v->ring];
 	struct seg segs[2 * MAX_SEGS];
 	__u64 out_gpa = 0, in_gpa = 0, table_gpa;
 	unsigned int n = 0;
@@ -103,7 +100,7 @@ int req_add(struct vmm *v, const struct req *r, void **in)
  */
 int req_sync(struct vmm *v, const struct req *r)
 {
-	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	struct vq *q = &v->vq[v->ring];
 	struct virtio_iommu_req_tail *tail;
 	struct vring_used_elem u;
 	__u16 old = q->published;
@@ -341,7 +338,7 @@ static void *chain_end(struct vmm *v, struct vq *q, __u32 head)
  */
 int g_batch_status(struct vmm *v, unsigned int n, int *status)
 {
-	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	struct vq *q = &v->vq[v->ring];
 	struct virtio_iommu_req_tail *tail;
 	__u16 old = q->published;
 	struct vring_used_elem u;

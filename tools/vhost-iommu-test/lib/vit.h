@@ -43,6 +43,10 @@
 #define RAM_GPA		0x40000000ULL
 #define RAM_SIZE	MIB(16)
 #define RING_AREA	MIB(4)
+#define RING_SPAN	KIB(256)
+/* Request queues, and the event queue */
+#define VMM_MAX_QUEUES	4
+#define VMM_MAX_RINGS	(VMM_MAX_QUEUES + 1)
 /* An address that is not guest memory */
 #define NOT_RAM_GPA	0x30000000ULL
 #define DOORBELL_GPA	0x08090000ULL
@@ -188,6 +192,7 @@ struct ram {
  * @events_lost: Events that the host's queue had no room for
  * @inv_commands: Invalidation commands
  * @inv_calls: Arrays of those
+ * @queue_requests: Requests by queue
  */
 struct vmm_stats {
 	__u64 requests[VMM_NR_TYPES];
@@ -212,6 +217,7 @@ struct vmm_stats {
 	__u64 events_lost;
 	__u64 inv_commands;
 	__u64 inv_calls;
+	__u64 queue_requests[VMM_MAX_QUEUES];
 };
 
 struct dma_dev;
@@ -261,9 +267,12 @@ struct nest {
  * @scratch_len: Its length
  * @config: What SET_CONFIG is given
  * @features: What SET_FEATURES is given
- * @vq: Request queue and event queue
+ * @vq: The rings: VHOST_IOMMU_VQ_REQUEST_NR(), VHOST_IOMMU_VQ_EVENT
+ * @ring: The one of @vq that requests are put into
  * @indirect: Requests go by indirect descriptors
- * @buf_next: Next byte of the request area to use
+ * @buf_start: Where the request area begins in the ring area
+ * @buf_size: Its length
+ * @buf_next: Next byte of it to use
  * @last_used_len: Used length of the last request
  */
 struct vmm {
@@ -283,8 +292,11 @@ struct vmm {
 	size_t scratch_len;
 	struct vhost_iommu_set_config config;
 	__u64 features;
-	struct vq vq[VHOST_IOMMU_VQ_MAX];
+	struct vq vq[VMM_MAX_RINGS];
+	unsigned int ring;
 	bool indirect;
+	__u32 buf_start;
+	__u32 buf_size;
 	__u32 buf_next;
 	__u32 last_used_len;
 };
@@ -307,6 +319,8 @@ int vmm_set_mem_table(struct vmm *v);
 int vmm_set_features(struct vmm *v);
 int vmm_set_config(struct vmm *v);
 void vmm_propose_tables(struct vmm *v);
+void vmm_propose_queues(struct vmm *v, unsigned int n);
+void vmm_view(struct vmm *view, const struct vmm *v, unsigned int n);
 int vmm_set_vring(struct vmm *v, unsigned int i, unsigned int num);
 int vmm_set_rings(struct vmm *v, unsigned int num);
 int vmm_set_iommufd(struct vmm *v);
@@ -327,6 +341,7 @@ void *ram_va(struct vmm *v, __u64 gpa);
 
 /* query.c: what anybody can ask */
 int vmm_stats(struct vmm *v, struct vmm_stats *s);
+__u32 vmm_number(struct vmm *v);
 int vmm_refusal(struct vmm *v, struct vhost_iommu_get_refusal *r);
 int vmm_attachment(struct vmm *v, __u32 ep, __u32 pasid,
 		   struct vhost_iommu_get_attachment *a);

@@ -16,7 +16,10 @@
 
 #include "table.h"
 
-#define RING_SPAN	KIB(256)
+/* Request buffers are between the first two rings and the others */
+#define BUF_START	(VHOST_IOMMU_VQ_MAX * RING_SPAN)
+#define BUF_SIZE	(RING_AREA - VMM_MAX_RINGS * RING_SPAN)
+
 #define RING_AVAIL	KIB(64)
 #define RING_USED	KIB(128)
 
@@ -34,12 +37,14 @@ void vmm_init(struct vmm *v)
 	v->nest.event_fd = -1;
 	v->far.event_fd = -1;
 	v->depth = 64;
+	v->buf_start = BUF_START;
+	v->buf_size = BUF_SIZE;
 	/* No vDEVICE has its endpoint's ID; two IOMMUs can have the same */
 	v->nest.next_id = 0x51;
 	v->far.next_id = 0x51;
 	v->nest.handle = VMM_HANDLE(1);
 	v->far.handle = VMM_HANDLE(2);
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
+	for (i = 0; i < VMM_MAX_RINGS; i++) {
 		v->vq[i].kick = -1;
 		v->vq[i].call = -1;
 		v->vq[i].err = -1;
@@ -68,6 +73,33 @@ void vmm_propose_tables(struct vmm *v)
 	v->features |= FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE);
 }
 
+/**
+ * vmm_propose_queues() - Offer several request queues to the guest, which accepts it
+ * @v: VMM, before vmm_set_config()
+ * @n: Number of request queues
+ */
+void vmm_propose_queues(struct vmm *v, unsigned int n)
+{
+	v->config.num_queues = n;
+	v->config.proposals |= FEATURE(VIRTIO_IOMMU_F_MQ);
+	v->features |= FEATURE(VIRTIO_IOMMU_F_MQ);
+}
+
+/**
+ * vmm_view() - What one of several processors of the guest sees
+ * @view: Is filled. Its requests go to that queue, from buffers of its own.
+ * @v: VMM, whose rings are set up, and that nobody makes requests on meanwhile
+ * @n: Number of the request queue
+ */
+void vmm_view(struct vmm *view, const struct vmm *v, unsigned int n)
+{
+	*view = *v;
+	view->ring = VHOST_IOMMU_VQ_REQUEST_NR(n);
+	view->buf_size = BUF_SIZE / VMM_MAX_QUEUES;
+	view->buf_start = BUF_START + n * view->buf_size;
+	view->buf_next = 0;
+}
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -87,7 +119,7 @@ void vmm_close(struct vmm *v)
 	close_fd(&v->nest.event_fd);
 	close_fd(&v->far.event_fd);
 	close_fd(&v->iommufd);
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
+	for (i = 0; i < VMM_MAX_RINGS; i++) {
 		close_fd(&v->vq[i].kick);
 		close_fd(&v->vq[i].call);
 		close_fd(&v->vq[i].err);
@@ -337,7 +369,7 @@ int vmm_set_features(struct vmm *v)
 {
 	unsigned int i;
 
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++)
+	for (i = 0; i < VMM_MAX_RINGS; i++)
 		v->vq[i].event_idx =
 			v->features & FEATURE(VIRTIO_RING_F_EVENT_IDX);
 	return xioctl(v->fd, VHOST_SET_FEATURES, &v->features);
@@ -361,7 +393,9 @@ int vmm_set_config(struct vmm *v)
 int vmm_set_vring(struct vmm *v, unsigned int i, unsigned int num)
 {
 	struct ram *r = &v->ram[0];
-	char *base = (char *)r->va + r->size - RING_AREA + i * RING_SPAN;
+	__u64 at = i < VHOST_IOMMU_VQ_MAX ? i * RING_SPAN :
+		   RING_AREA - (VMM_MAX_RINGS - i) * RING_SPAN;
+	char *base = (char *)r->va + r->size - RING_AREA + at;
 	struct vhost_vring_state s = { .index = i, .num = num };
 	struct vhost_vring_addr a = { .index = i };
 	struct vq *q = &v->vq[i];
@@ -406,15 +440,18 @@ int vmm_set_vring(struct vmm *v, unsigned int i, unsigned int num)
 }
 
 /**
- * vmm_set_rings() - Hand over both rings
+ * vmm_set_rings() - Hand over all rings
  * @v: VMM
  * @num: Entries of each
  */
 int vmm_set_rings(struct vmm *v, unsigned int num)
 {
-	int rc = vmm_set_vring(v, VHOST_IOMMU_VQ_REQUEST, num);
+	int rc = vmm_set_vring(v, VHOST_IOMMU_VQ_EVENT, num);
+	unsigned int i;
 
-	return rc ? rc : vmm_set_vring(v, VHOST_IOMMU_VQ_EVENT, num);
+	for (i = 0; !rc && i < v->config.num_queues && i < VMM_MAX_QUEUES; i++)
+		rc = vmm_set_vring(v, VHOST_IOMMU_VQ_REQUEST_NR(i), num);
+	return rc;
 }
 
 /**

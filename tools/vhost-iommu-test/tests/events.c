@@ -57,6 +57,7 @@ TEST_F(events, requests_and_endpoints)
 {
 	struct vmm *v = self->v;
 	unsigned int n;
+	char dev[32];
 
 	ASSERT_ST(OK, g_attach(v, DOM, EP(0)));
 	ASSERT_ST(OK, g_map(v, DOM, 0x2345000, 0x2346fff, RAM_GPA, MAP_R));
@@ -78,6 +79,9 @@ TEST_F(events, requests_and_endpoints)
 	EXPECT_EQ(2, lines(self->text, "0x2346fff"));
 	EXPECT_EQ(2, lines(self->text, "INVAL"));
 	EXPECT_EQ(0, lines(self->text, "UNKNOWN"));
+	/* Nobody else has a device */
+	snprintf(dev, sizeof(dev), ": dev=%u ", vmm_number(v));
+	EXPECT_EQ(lines(self->text, " vhost_iommu_"), lines(self->text, dev));
 }
 
 SUITE;

@@ -163,7 +163,7 @@ static int call_set_up(struct env *e)
 
 	v.scratch = NULL;
 	v.nr_ram = 1;
-	for (i = 0; i < VHOST_IOMMU_VQ_MAX; i++) {
+	for (i = 0; i < VMM_MAX_RINGS; i++) {
 		v.vq[i].kick = -1;
 		v.vq[i].call = -1;
 		v.vq[i].err = -1;

@@ -21,10 +21,22 @@ FIXTURE(fuzz)
 	struct s1 s[2];
 };
 
-KIND_VARIANTS(fuzz);
-KIND_NONE(fuzz);
-KIND_MOCK(fuzz);
-KIND_EDU(fuzz);
+FIXTURE_VARIANT(fuzz)
+{
+	enum dev_kind kind;
+	/* Request queues */
+	unsigned int queues;
+};
+
+#define FUZZ_VARIANT(_name, _kind, _queues)				\
+	FIXTURE_VARIANT_ADD(fuzz, _name) { .kind = _kind, .queues = _queues, }
+
+FUZZ_VARIANT(none, DEV_NONE, 1);
+FUZZ_VARIANT(mock, DEV_MOCK, 1);
+FUZZ_VARIANT(edu, DEV_EDU, 1);
+FUZZ_VARIANT(none_queues, DEV_NONE, 4);
+FUZZ_VARIANT(mock_queues, DEV_MOCK, 4);
+FUZZ_VARIANT(edu_queues, DEV_EDU, 2);
 
 FIXTURE_SETUP(fuzz)
 {
@@ -35,6 +47,8 @@ FIXTURE_SETUP(fuzz)
 	self->seconds = long_tests() ? 60 : 5;
 	ksft_print_msg("VHOST_IOMMU_TEST_SEED=%llu\n", self->seed);
 	env_init_table(&self->e, variant->kind);
+	if (variant->queues > 1)
+		vmm_propose_queues(self->v, variant->queues);
 	self->v->config.domain_end = NR_DOM;
 	ENV_UP(&self->e, env_up(&self->e, 2));
 	for (unsigned int i = 0; i < 2; i++) {
@@ -262,11 +276,14 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 		__u64 r = rand64(&seed);
 		int dom = r % (NR_DOM + 2), ep = (r >> 8) % 8, want, got;
 		unsigned int at = (r >> 16) % (NR_PAGES - 8);
-		unsigned int len = (r >> 24) % 8;
+		unsigned int len = (r >> 24) % 8, queue;
 		__u32 flags = (r >> 32) % 4;
 		bool ram = (r >> 40) % 16, mmio = !((r >> 44) % 16);
 		__u64 iova = IOVA + at * PAGE;
 
+		/* Each is waited for, so it does not matter which queue it is from */
+		queue = rand64(&seed) % variant->queues;
+		v->ring = VHOST_IOMMU_VQ_REQUEST_NR(queue);
 		ep = ep < NR_EP ? ep : (r >> 11) % 2;
 		ep = (r >> 48) % 16 ? ep : NR_EP;
 		switch ((r >> 52) % 16) {
@@ -341,15 +358,18 @@ static void good_table(FIXTURE_DATA(fuzz) *self, void *to, bool room)
 TEST_F_TIMEOUT(fuzz, rings, 180)
 {
 	struct vmm *v = self->v;
-	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
 	__u64 end, seed = self->seed, gpa;
+	unsigned int ring = 0;
 	__u8 *area = req_buf(v, KIB(64), &gpa);
 	unsigned long rounds = 0;
 
 	end = now_ns() + self->seconds * 1000000000ULL;
 	while (now_ns() < end) {
 		unsigned int i, k, n = 1 + rand64(&seed) % 32;
+		struct vq *q;
 
+		ring = (ring + 1) % variant->queues;
+		q = &v->vq[VHOST_IOMMU_VQ_REQUEST_NR(ring)];
 		/* Requests that look like some, with a byte wrong */
 		for (i = 0; i < KIB(64) / 64; i++) {
 			__u8 *r = area + i * 64;
@@ -390,6 +410,9 @@ TEST_F_TIMEOUT(fuzz, rings, 180)
 		for (i = 0; i < 200; i++)
 			STORE(&q->desc[rand64(&seed) % q->num].next,
 			      (__u16)rand64(&seed));
+		/* Of several, all are busy when they are stopped */
+		if (ring + 1 < variant->queues)
+			continue;
 		vq_wait(q, n, 5);
 		ASSERT_EQ(0, vmm_set_running(v, false));
 		ASSERT_EQ(0, vmm_reset(v));

@@ -3,6 +3,8 @@
  * Endpoints that share an IOMMU group: they are in one domain, or in none, or they
  * reach nothing.
  */
+#include <pthread.h>
+
 #include "suite.h"
 
 #define GROUP	42
@@ -240,6 +242,79 @@ TEST_F_TIMEOUT(group_dma, follows_the_group, 90)
 	ASSERT_ST(OK, g_detach(v, 1, EP(1)));
 	EXPECT_FALSE(moves(e, 0, 6));
 	EXPECT_FALSE(moves(e, 1, 7));
+}
+
+/* A group without a device, in a domain with many mappings, which gets one */
+FIXTURE(group_device)
+{
+	struct env e;
+	struct vmm *v;
+	bool done;
+	unsigned int changes;
+	int rc;
+};
+
+KIND_VARIANTS(group_device);
+KIND_MOCK(group_device);
+KIND_EDU(group_device);
+
+FIXTURE_SETUP(group_device)
+{
+	struct vmm *v = &self->e.v;
+
+	self->v = v;
+	env_init(&self->e, variant->kind);
+	ENV_UP(&self->e, env_open(&self->e, 1, true));
+	ASSERT_EQ(0, vmm_add_endpoint(v, EMU(0), NULL, GROUP, NULL, 0));
+	ASSERT_EQ(0, vmm_start(v));
+	ASSERT_ST(OK, g_attach(v, 1, EMU(0)));
+}
+
+FIXTURE_TEARDOWN(group_device)
+{
+	env_down(&self->e);
+}
+
+static void *maps_and_unmaps(void *arg)
+{
+	FIXTURE_DATA(group_device) *self = arg;
+	const __u64 at = IOVA - PAGE;
+	struct vmm *v = self->v;
+
+	while (!self->rc && !LOAD(&self->done)) {
+		self->rc = g_map(v, 1, at, at + PAGE - 1, RAM_GPA, MAP_RW) ?:
+			   g_unmap(v, 1, at, at + PAGE - 1);
+		self->changes++;
+	}
+	return NULL;
+}
+
+/* The IOAS that the device needs is made while the guest goes on changing the domain */
+TEST_F_TIMEOUT(group_device, joins_a_busy_domain, 60)
+{
+	/* So many pieces that the guest comes in between, and no more: it has to wait */
+	const unsigned int n = 1500;
+	struct vmm *v = self->v;
+	pthread_t thread;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		g_batch_add(v, BATCH_MAP, 1, IOVA + i * PAGE, PAGE,
+			    RAM_GPA + i % 1024 * PAGE);
+		if (i % 100 == 99)
+			ASSERT_ST(OK, g_batch_run(v, 100));
+	}
+	ASSERT_EQ(0, pthread_create(&thread, NULL, maps_and_unmaps, self));
+	while (!LOAD(&self->changes) && !LOAD(&self->rc))
+		sleep_ms(1);
+	rc = vmm_add_endpoint(v, EP(0), self->e.dev[0], GROUP, NULL, 0);
+	STORE(&self->done, true);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, rc);
+	EXPECT_ST(OK, self->rc);
+	EXPECT_EQ(VHOST_IOMMU_STATE_PAGING, state(v, 0));
+	EXPECT_TRUE(moves(&self->e, 0, 1));
 }
 
 SUITE;

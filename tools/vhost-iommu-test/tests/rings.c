@@ -208,6 +208,80 @@ TEST_F(ring, empty_descriptors)
 	EXPECT_ST(OK, works(self->v));
 }
 
+static void to_guest(struct vmm *v, __u64 gpa, const void *from, size_t len)
+{
+	const __u8 *byte = from;
+
+	for (; len; len--)
+		*(__u8 *)ram_va(v, gpa++) = *byte++;
+}
+
+/*
+ * A MAP whose parts are where they are said to be, the descriptors in an indirect @table
+ * if that is not 0. Returns the status, or an errno if the reply is not what it should.
+ */
+static int map_at(struct vmm *v, __u64 out, __u64 in, __u64 table)
+{
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	struct virtio_iommu_req_map map = {
+		.head.type = VIRTIO_IOMMU_T_MAP,
+		.domain = htole32(DOM),
+		.virt_start = htole64(IOVA),
+		.virt_end = htole64(IOVA + PAGE - 1),
+		.phys_start = htole64(RAM_GPA),
+		.flags = htole32(MAP_RW),
+	};
+	const size_t len = offsetof(struct virtio_iommu_req_map, tail);
+	struct seg s[2] = { seg(out, len, false), seg(in, 4, true) };
+	struct vring_desc desc[2];
+	unsigned int i;
+	int rc;
+
+	to_guest(v, out, &map, len);
+	to_guest(v, in, "\xff\xff\xff\xff", 4);
+	if (table) {
+		vq_add_indirect(q, s, 2, desc, table);
+		to_guest(v, table, desc, sizeof(desc));
+	} else {
+		vq_add(q, s, 2);
+	}
+	vq_publish(q);
+	vq_kick(q);
+	rc = vq_wait(q, 1, REQ_TIMEOUT_MS);
+	if (rc)
+		return rc;
+	if (vq_pop(q).len != 4)
+		return -EMSGSIZE;
+	for (i = 1; i < 4; i++)
+		if (*(__u8 *)ram_va(v, in + i))
+			return -EPROTO;
+	return *(__u8 *)ram_va(v, in);
+}
+
+/* Memory that is in one piece for the guest only: cut each part anywhere */
+TEST_F(ring, parts_in_two_regions)
+{
+	__u64 end = RAM_GPA + RAM_SIZE, at = RAM_GPA + PAGE;
+	struct vmm *v = self->v;
+	unsigned int cut;
+
+	ASSERT_EQ(0, vmm_add_ram(v, end, MIB(2)));
+	ASSERT_EQ(0, vmm_set_mem_table(v));
+	for (cut = 1; cut < 36; cut++) {
+		EXPECT_ST(OK, map_at(v, end - cut, at, 0));
+		EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
+	}
+	for (cut = 1; cut < 4; cut++) {
+		EXPECT_ST(OK, map_at(v, at, end - cut, 0));
+		EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
+	}
+	for (cut = 1; cut < 2 * sizeof(struct vring_desc); cut++) {
+		EXPECT_ST(OK, map_at(v, at, at + 64, end - cut));
+		EXPECT_ST(OK, g_unmap(v, DOM, IOVA, IOVA + PAGE - 1));
+	}
+	EXPECT_EQ(0, ring_errors(v));
+}
+
 /* A head that isn't one: the ring stops, and can be started again */
 TEST_F(ring, head_outside_the_table)
 {

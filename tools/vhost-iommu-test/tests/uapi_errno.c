@@ -44,7 +44,7 @@ TEST_F(uapi, info)
 		    1ULL << VIRTIO_IOMMU_FORMAT_ARM_SMMUV3);
 	EXPECT_GE(i->out_max_viommus, 8);
 	EXPECT_EQ(128, i->out_max_eventqs);
-	EXPECT_EQ(1, i->out_max_queues);
+	EXPECT_EQ(4, i->out_max_queues);
 	EXPECT_EQ(IOMMU_HWPT_ALLOC_DIRTY_TRACKING | IOMMU_HWPT_ALLOC_PASID,
 		  i->out_hwpt_flags);
 	EXPECT_GT(i->out_scratch_size, 0);
@@ -55,7 +55,8 @@ TEST_F(uapi, info)
 	EXPECT_GE(i->out_max_table_pages, 65536);
 	EXPECT_GE(i->out_max_doorbells, 1);
 	ASSERT_EQ(0, xioctl(self->v.fd, VHOST_GET_FEATURES, &features));
-	EXPECT_EQ(FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE), i->out_proposals);
+	EXPECT_EQ(FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE) |
+		  FEATURE(VIRTIO_IOMMU_F_MQ), i->out_proposals);
 	EXPECT_EQ(i->out_features, features | i->out_proposals);
 	EXPECT_EQ(0, features & i->out_proposals);
 }
@@ -547,7 +548,7 @@ TEST_F(uapi, fdinfo)
 		"requests-map", "requests-unmap", "requests-probe",
 		"requests-attach-table", "requests-invalidate",
 		"events", "events-dropped", "events-lost", "inv-commands",
-		"inv-calls", "in-place",
+		"inv-calls", "in-place", "queue-requests-0",
 		"status-ok", "status-ioerr", "status-unsupp", "status-deverr",
 		"status-inval", "status-range", "status-noent", "status-fault",
 		"status-nomem",

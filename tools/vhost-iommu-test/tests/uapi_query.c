@@ -14,6 +14,7 @@
 /* More figures than there are */
 #define MAX_NR	256
 #define TABLE	FEATURE(VIRTIO_IOMMU_F_ATTACH_TABLE)
+#define MQ	FEATURE(VIRTIO_IOMMU_F_MQ)
 
 FIXTURE(uapi)
 {
@@ -78,14 +79,22 @@ static int accept(struct vmm *v, __u64 more)
 /* A feature that no specification has is offered to whoever asks for it */
 TEST_F(uapi, proposals)
 {
+	const __u64 both = TABLE | MQ;
 	struct vmm *v = &self->v;
 	unsigned int bit;
 
-	ASSERT_EQ(TABLE, self->info.out_proposals);
-	EXPECT_EQ(0, offered(v) & TABLE);
+	ASSERT_EQ(both, self->info.out_proposals);
+	EXPECT_EQ(0, offered(v) & both);
+	EXPECT_EQ(-EOPNOTSUPP, accept(v, TABLE));
+	ASSERT_EQ(0, propose(v, both));
+	EXPECT_EQ(self->info.out_features, offered(v));
+	/* Each by itself */
+	ASSERT_EQ(0, propose(v, MQ));
+	EXPECT_EQ(MQ, offered(v) & both);
 	EXPECT_EQ(-EOPNOTSUPP, accept(v, TABLE));
 	ASSERT_EQ(0, propose(v, TABLE));
-	EXPECT_EQ(self->info.out_features, offered(v));
+	EXPECT_EQ(TABLE, offered(v) & both);
+	EXPECT_EQ(-EOPNOTSUPP, accept(v, MQ));
 	/* What is not accepted can be taken back */
 	ASSERT_EQ(0, propose(v, 0));
 	EXPECT_EQ(0, offered(v) & TABLE);
@@ -100,14 +109,14 @@ TEST_F(uapi, proposals)
 	EXPECT_EQ(0, propose(v, 0));
 	/* All others are no proposals, also if they are features */
 	for (bit = 0; bit < 64; bit++) {
-		if (FEATURE(bit) == TABLE)
+		if (FEATURE(bit) & both)
 			continue;
 		EXPECT_EQ(-EOPNOTSUPP, propose(v, FEATURE(bit)))
 			TH_LOG("feature bit %u", bit);
 		EXPECT_EQ(-EOPNOTSUPP, propose(v, FEATURE(bit) | TABLE));
 	}
 	/* A call that failed has changed nothing */
-	EXPECT_EQ(self->info.out_features & ~TABLE, offered(v));
+	EXPECT_EQ(self->info.out_features & ~both, offered(v));
 	/* Nor can it be changed under a guest */
 	ASSERT_EQ(0, propose(v, 0));
 	ASSERT_EQ(0, vmm_start(v));
@@ -120,7 +129,7 @@ TEST_F(uapi, queues)
 	struct vmm *v = &self->v;
 	unsigned int max = self->info.out_max_queues, i;
 
-	ASSERT_EQ(1, max);
+	ASSERT_EQ(4, max);
 	for (i = 1; i <= max; i++) {
 		v->config.num_queues = i;
 		EXPECT_EQ(0, vmm_set_config(v));
@@ -239,6 +248,11 @@ static const char *const statuses[] = {
 	"nomem",
 };
 
+static const char *const queues[] = {
+	"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12",
+	"13", "14", "15",
+};
+
 static const struct {
 	const char *prefix;
 	__u32 id;
@@ -250,6 +264,8 @@ static const struct {
 	  ARRAY_SIZE(statuses) },
 	{ "refused-maps-", VHOST_IOMMU_STAT_REFUSED_MAPS, statuses,
 	  ARRAY_SIZE(statuses) },
+	{ "queue-requests-", VHOST_IOMMU_STAT_QUEUE_REQUESTS, queues,
+	  ARRAY_SIZE(queues) },
 };
 
 /* Which figure a line of fdinfo has, by the name in front of its colon */
@@ -308,6 +324,11 @@ TEST_F(uapi, stats_list)
 		if (strncmp(line, head, strlen(head)) || !colon)
 			continue;
 		*colon = 0;
+		if (!strcmp(line + strlen(head), "device")) {
+			/* It is no figure, and comes first */
+			EXPECT_EQ(0, found);
+			continue;
+		}
 		ASSERT_TRUE(named(line + strlen(head), &id, &index))
 			TH_LOG("%s: not known here", line);
 		for (i = 0; i < nr; i++)
@@ -328,6 +349,25 @@ TEST_F(uapi, stats_list)
 		if (!seen[f - list])
 			EXPECT_EQ(0, f->value)
 				TH_LOG("figure %u[%u]", f->id, f->index);
+}
+
+/* Devices are counted, whatever becomes of them */
+TEST_F(uapi, device_number)
+{
+	__u32 number = vmm_number(&self->v), last = number;
+	unsigned int i;
+
+	EXPECT_GT(number, 0);
+	for (i = 0; i < 3; i++) {
+		struct vmm v;
+
+		vmm_init(&v);
+		ASSERT_EQ(0, vmm_open(&v));
+		EXPECT_GT(vmm_number(&v), last);
+		last = vmm_number(&v);
+		vmm_close(&v);
+	}
+	EXPECT_EQ(number, vmm_number(&self->v));
 }
 
 /* An array that is too short, or longer than needed, or not there */
