@@ -11,6 +11,7 @@ KSRC ?= $(firstword $(patsubst %/drivers/vhost/vhost.h,%,$(wildcard \
 MO ?= $(CURDIR)/build/module
 GUEST_MO ?= $(CURDIR)/build/guest-module
 DESTDIR ?=
+PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 MODLOADDIR ?= /usr/lib/modules-load.d
 TESTS ?=
@@ -26,10 +27,11 @@ module: have-source	## build the module for the kernel in KDIR, source in KSRC (
 	@mkdir -p $(MO)
 	+$(kbuild) modules
 
-install: have-source	## install the module, the udev rule and the modules-load entry
+install: have-source	## install the module, the udev rule, the modules-load entry and vhost-iommu-stat
 	+$(kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
 	install -D -m 644 packaging/60-vhost-iommu.rules $(DESTDIR)$(UDEVDIR)/60-vhost-iommu.rules
 	install -D -m 644 packaging/vhost-iommu.conf $(DESTDIR)$(MODLOADDIR)/vhost-iommu.conf
+	install -D -m 755 tools/vhost-iommu-stat/vhost-iommu-stat $(DESTDIR)$(PREFIX)/bin/vhost-iommu-stat
 
 guest-module:		## build the driver for guests whose kernel's build tree is KDIR
 	@mkdir -p $(GUEST_MO)
