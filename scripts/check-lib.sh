@@ -18,10 +18,6 @@ enter_build_root()
 		build=*)
 			IFS=- read -r version arch compiler <<<"${name#*=}"
 			;;
-		sparse=*)
-			IFS=- read -r version arch <<<"${name#*=}"
-			compiler=gcc
-			;;
 		*)
 			continue
 			;;
@@ -29,6 +25,7 @@ enter_build_root()
 		path=$("$LAB" prepared "$version" "$arch" "$compiler")
 		trees+="$version-$arch-$compiler $path"$'\n'
 	done
+	trees+="headers $("$LAB" entry headers)"$'\n'
 	mkdir -p "$OUT"
 	exec "$LAB" in-root env CHECK_STATIC_TREES="$trees" \
 		CHECK_STATIC_OUT="$OUT" "$SELF" "$@"

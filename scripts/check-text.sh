@@ -165,7 +165,7 @@ check_checkpatch()
 	local tools='^tools/vhost-iommu-test/(lib/|tests/|[^/]*$)|^lab/(bench|plugin)/'
 	local trace='^include/trace/'
 	local source='\.[ch]$|(^|/)(Kconfig|Kbuild)$'
-	local files
+	local file files ksrc
 
 	mapfile -t files < <(files_matching "$source" |
 			     grep -vE "$tools|$trace")
@@ -181,6 +181,16 @@ check_checkpatch()
 	((${#files[@]} == 0)) ||
 		checkpatch "$common ${CHECKPATCH_IGNORE_TOOLS[*]}" \
 			"${files[@]}" || rc=1
+
+	# By the kernel's own rules, but for the sign-off of who submits them
+	ksrc=$(tree "ksrc-$NEWEST")
+	mapfile -t files < <(files_matching '^integration/linux/.*\.patch$')
+	for file in "${files[@]}"; do
+		echo "$file"
+		# What git knows by its name it takes for a source file
+		perl "$ksrc/scripts/checkpatch.pl" --no-tree --root="$ksrc" --strict \
+			--quiet --show-types --no-signoff - <"$file" || rc=1
+	done
 	return "$rc"
 }
 

@@ -7,8 +7,10 @@
 #   l2_network                   L1's end of the wire: eth0, 10.0.0.1
 #   l2_start NAME MODE [ARG...]  boot; MODE is none, qemu, vhost, table, which is
 #                                vhost with tables of the guest, poll and tpoll,
-#                                which are the same with poll-us=50, or accel,
-#                                QEMU's own SMMU; ARGs are more arguments of QEMU
+#                                which are the same with poll-us=50, mq, which is
+#                                vhost with a request queue for each processor and
+#                                Linux' driver patched for that, or accel, QEMU's
+#                                own SMMU; ARGs are more arguments of QEMU
 #   l2_wait NAME [SECONDS]       wait until it is ready
 #   l2_run NAME COMMAND          run a shell command in it, with its status; a
 #                                line's end is a space
@@ -61,7 +63,8 @@ l2_initramfs()
 		cp "$L2_DIR/dma_map_benchmark" "$root/bin/"
 	cp -L /lib/ld-linux-aarch64.so.1 "$root/lib/"
 	cp -L /lib/aarch64-linux-gnu/lib{c,m}.so.6 "$root/lib/"
-	cp "$L2_DIR/../modules/virtio_iommu_table.ko" "$root/lib/modules/"
+	cp "$L2_DIR/../modules/virtio_iommu_table.ko" "$L2_DIR/virtio-iommu.ko" \
+		"$root/lib/modules/"
 	printf 'root:x:0:0:root:/:/bin/sh\n' >"$root/etc/passwd"
 	printf 'netperf\t12865/tcp\n' >"$root/etc/services"
 	printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
@@ -78,6 +81,8 @@ l2_arguments()
 	# Each letter takes the guest to QEMU and back: warnings only, see guest-init
 	append="console=ttyAMA0 loglevel=5 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
 	[[ $2 != @(table|tpoll) ]] || append+=" l2.table"
+	# The driver that is in the kernel is not the one that is wanted
+	[[ $2 != mq ]] || append+=" l2.mq initcall_blacklist=virtio_iommu_drv_init"
 	L2_ARGS=("$L2_QEMU" -enable-kvm -cpu host -M virt,gic-version=3
 	-smp "$L2_CPUS" -m "$L2_MEMORY" -nodefaults -display none
 	-kernel "$L2_KERNEL" -initrd "$L2_RUN/initramfs" -append "$append"
@@ -89,10 +94,11 @@ l2_arguments()
 	qemu)	L2_ARGS+=(-device virtio-iommu-pci,addr=1) ;;
 	vhost)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on}") ;;
 	poll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,poll-us=50) ;;
+	mq)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on},num-queues=$L2_CPUS") ;;
 	table)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on,tables=on}") ;;
 	tpoll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,tables=on,poll-us=50) ;;
 	accel)	L2_ARGS+=(-device arm-smmuv3,primary-bus=pcie.0,id=smmu0,accel=on) ;;
-	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, table, tpoll, accel)"; return ;;
+	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, mq, table, tpoll, accel)"; return ;;
 	esac
 	L2_ARGS+=(-chardev "pipe,id=commands,path=$run/commands"
 	-device "$L2_SERIAL" -device virtconsole,chardev=commands)

@@ -14,22 +14,11 @@
 #include <unistd.h>
 
 #include "edu.h"
+#include "nvme.h"
 #include "vfio.h"
 
 #define MAX_DEVICES		4
 #define STAMP			0x600df00d
-
-#define NVME_VENDOR		0x1b36
-#define NVME_CC			0x14
-#define NVME_CC_EN		0x460001
-#define NVME_CSTS		0x1c
-#define NVME_AQA		0x24
-#define NVME_ASQ		0x28
-#define NVME_ACQ		0x30
-#define NVME_DOORBELL		0x1000
-#define NVME_IDENTIFY		0x06
-#define NVME_CNS_CONTROLLER	1
-#define NVME_PHASE		0x10000
 
 struct device {
 	struct vfio_dev vfio;
@@ -56,55 +45,21 @@ static __u16 vendor_of(const struct vfio_dev *vfio)
 	return vendor;
 }
 
-static void nvme_enable(const struct device *dev, int enable)
-{
-	int tries;
-
-	reg_write(NVME_CC, enable ? NVME_CC_EN : 0);
-	for (tries = 500; tries; tries--) {
-		if ((reg_read(NVME_CSTS) & 1) == (__u32)enable)
-			return;
-		usleep(10000);
-	}
-	errx(1, "%s: enable %d has no effect", dev->name, enable);
-}
-
 /* Have an NVMe say what it is: it fetches the command, and writes the answer */
 static void use_nvme(const struct device *dev, const struct pages *p)
 {
-	__u32 *command = (void *)p->memory;
-	__u32 *done = (void *)(p->memory + p->page);
 	__u16 *data = (void *)(p->memory + 2 * p->page);
+	struct nvme nvme;
 	__u32 status;
-	int tries;
 
-	memset(p->memory, 0, PAGES * p->page);
-	nvme_enable(dev, 0);
-	reg_write(NVME_AQA, 0x10001);
-	reg_write(NVME_ASQ, p->iova);
-	reg_write(NVME_ASQ + 4, p->iova >> 32);
-	reg_write(NVME_ACQ, p->iova + p->page);
-	reg_write(NVME_ACQ + 4, (p->iova + p->page) >> 32);
-	nvme_enable(dev, 1);
-
-	command[0] = NVME_IDENTIFY;
-	command[6] = p->iova + 2 * p->page;
-	command[7] = (p->iova + 2 * p->page) >> 32;
-	command[10] = NVME_CNS_CONTROLLER;
-	reg_write(NVME_DOORBELL, 1);
-	for (tries = 500; tries; tries--) {
-		status = __atomic_load_n(&done[3], __ATOMIC_ACQUIRE);
-		if (status & NVME_PHASE)
-			break;
-		usleep(10000);
-	}
-	if (!tries)
-		errx(1, "%s: no answer in memory", dev->name);
-	if (status >> 17)
-		errx(1, "%s: status %#x", dev->name, status >> 17);
+	*data = 0;
+	nvme_start(&nvme, p->memory, p->iova);
+	status = nvme_identify(&nvme, p->iova + 2 * p->page);
+	if (status)
+		errx(1, "%s: status %#x", dev->name, status);
 	if (*data != NVME_VENDOR)
 		errx(1, "%s: no data in memory", dev->name);
-	nvme_enable(dev, 0);
+	nvme_enable(0);
 }
 
 static void use_edu(const struct device *dev, const struct pages *p)

@@ -25,17 +25,22 @@ build_module()
 		die "$dir does not build for $flavour"
 }
 
-# build_tool FLAVOUR COMPILER_PREFIX
+# build_tool FLAVOUR ARCH COMPILER_PREFIX: as strictly as check_tools() of check-static
 build_tool()
 {
 	local out=$BUILD/$1/test-tool
 
-	need_source 7.3
+	need_headers
 	mkdir -p "$out" "$BUILD/logs"
 	say "building the test tool for $1"
+	# The tool's Makefile would make the same headers here
+	[[ -e $out/kernel/.headers ]] || {
+		mkdir -p "$out/kernel" && cp -r "$HEADERS/$2/usr" "$out/kernel/" &&
+			touch "$out/kernel/.headers"
+	} || die "cannot copy the kernel's headers to $out"
 	logged "$BUILD/logs/tool-$1.log" 0 \
 		in_root make -C "$TOP/tools/vhost-iommu-test" KSRC="$SOURCE" \
-		O="$out" CROSS_COMPILE="$2" -j"$(nproc)" ||
+		O="$out" CROSS_COMPILE="$3" CFLAGS="-O2 -g -Werror" -j"$(nproc)" ||
 		die "the test tool does not build for $1"
 }
 
@@ -88,7 +93,7 @@ stage_bench()
 
 	need_source 7.3
 	mkdir -p "$stage" "$out/include/linux" "$BUILD/logs"
-	cp "$LAB/bench/round" "$stage/"
+	cp "$LAB/bench/round" "$LAB/bench/mix" "$stage/"
 	cp "$SOURCE/include/uapi/linux/map_benchmark.h" "$out/include/linux/"
 	logged "$BUILD/logs/bench.log" 0 in_root bash -euc '
 		cc="aarch64-linux-gnu-gcc -O2 -Wall -static"

@@ -104,6 +104,7 @@ plan_all()
 	PLANNED=()
 	LAB_PLAN_ONLY=1
 	all_entries
+	static_entries
 	more_entries
 	LAB_PLAN_ONLY=''
 }

@@ -5,8 +5,11 @@
 RECIPES=$LAB/recipes
 KCONFIG=$LAB/kconfig
 SERIES=$TOP/integration/qemu
+LINUX_SERIES=$TOP/integration/linux
 KERNELS=(7.3 7.2)
 : "${LAB_FLAVOUR:=arm64}"
+# Whether the kernel of the emulated host, which is built anyway, serves as prepared tree
+: "${KERNEL_IS_PREPARED:=0}"
 
 # strip_comments FILE: comments are no input
 strip_comments()
@@ -78,6 +81,25 @@ build_source()
 		-xf "/usr/src/linux-source-$version.tar.xz"
 }
 
+# The kernel's headers for user space, of each architecture that the test tool and
+# the user API's header are compiled for
+need_headers()
+{
+	need_source 7.3 || return
+	cache_entry headers "${SOURCE##*/} arm arm64 x86" "1 min" build_headers "$SOURCE" || return
+	HEADERS=$ENTRY
+}
+
+build_headers()
+{
+	local arch
+
+	for arch in arm arm64 x86; do
+		logged "$LOG" 0 in_root -b "$2" "$3" make -s -C "$1" O="$3/$arch" \
+			ARCH="$arch" -j"$(nproc)" headers || return
+	done
+}
+
 # arm64_fragment FLAVOUR: the configuration of one of the kernels for L1 and L2
 arm64_fragment()
 {
@@ -87,13 +109,14 @@ arm64_fragment()
 			strip_comments "$KCONFIG/arm64-bench.config"
 		else
 			cat - <(strip_comments "$KCONFIG/arm64-debug.config")
-			[[ $1 != arm64-kasan ]] ||
-				strip_comments "$KCONFIG/arm64-kasan.config"
+			[[ $1 != arm64-k[ac]san ]] ||
+				strip_comments "$KCONFIG/$1.config"
 		fi
 }
 
 # need_arm64 [FLAVOUR]: the kernel that runs as L1 and as L2: arm64, arm64-bench,
-# which has no checks, or arm64-kasan, which has all of them
+# which has no checks, arm64-kasan, which has all of them but one, or arm64-kcsan,
+# which has that one
 need_arm64()
 {
 	local flavour=${1:-$LAB_FLAVOUR} fragment
@@ -112,6 +135,33 @@ build_arm64()
 	logged "$LOG" 2050 in_root -b "$3" "$4" "$RECIPES/kernel.sh" \
 		"$1" "$4" "$4/fragment" \
 		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- -- Image modules
+}
+
+# need_mq [FLAVOUR]: Linux' own driver with the series of integration/linux, for guests
+# with that kernel. A module is made in seconds, a kernel is not; the driver in the
+# kernel keeps out of the way, see l2_arguments().
+need_mq()
+{
+	need_arm64 "${1:-$LAB_FLAVOUR}" || return
+	cache_entry mq "$(echo "${ARM64##*/}"
+			  cat "$LINUX_SERIES"/*.patch
+			  strip_comments "$LINUX_SERIES/Kbuild"
+			  strip_comments "$LINUX_SERIES/module.sh")" \
+		"10 s" build_mq "$SOURCE" "$ARM64" || return
+	MQ=$ENTRY/drivers/iommu/virtio-iommu.ko
+}
+
+# What keeps the driver in the kernel from starting is the name of its function, which
+# must not be that of the module's
+build_mq()
+{
+	# shellcheck disable=SC2016 # expanded in the root
+	logged "$LOG" 0 in_root -b "$3" "$4" bash -euc '
+		"$1/module.sh" "$2" "$4"
+		make -C "$3" M="$4/drivers/iommu" ARCH=arm64 \
+			CROSS_COMPILE=aarch64-linux-gnu- \
+			KCFLAGS=-Dvirtio_iommu_drv=virtio_iommu_mq modules
+		' - "$LINUX_SERIES" "$1" "$2" "$4"
 }
 
 # kernel_inputs COMPILER: what a kernel's hash covers; its configuration is read
@@ -258,6 +308,11 @@ need_prepared()
 {
 	local version=$1 arch=$2 compiler=$3
 
+	if ((KERNEL_IS_PREPARED)) && [[ $* == "${KERNELS[0]} arm64 gcc" ]]; then
+		need_arm64 arm64 && PREPARED=$ARM64
+		return
+	fi
+
 	[[ " ${KERNELS[*]} " == *" $version "* ]] ||
 		die "no such kernel: $version (${KERNELS[*]})"
 	[[ -e $KCONFIG/modules-$arch.config ]] || die "no such architecture: $arch (arm64, x86_64)"
@@ -293,31 +348,37 @@ build_prepared()
 # builds something that is needed earlier, such as user-mode Linux.
 all_entries()
 {
-	local arch
-
 	need_buildroot || return 0
 	need_l1root || true
 	need_qemuroot || true
-	need_arm64 arm64 || true
+	need_mq arm64 || true
 	need_qemu || true
 	need_uml || true
-	for arch in arm64 x86_64; do
-		need_prepared "${KERNELS[0]}" "$arch" gcc || true
-		need_prepared "${KERNELS[0]}" "$arch" clang || true
-	done
+	need_headers || true
+}
+
+# What the static checks of "make check" need beside that
+static_entries()
+{
+	need_buildroot || return 0
+	need_prepared "${KERNELS[0]}" arm64 clang || true
+	need_prepared "${KERNELS[0]}" x86_64 clang || true
 	# The older kernel: see LONG_CHECKS of scripts/check-static
 	need_prepared "${KERNELS[1]}" arm64 gcc || true
-	need_prepared "${KERNELS[1]}" x86_64 clang || true
 }
 
 # What only the benchmark and "make check-long" need
 more_entries()
 {
 	need_buildroot || return 0
+	need_prepared "${KERNELS[0]}" arm64 gcc || true
+	need_prepared "${KERNELS[0]}" x86_64 gcc || true
 	need_prepared "${KERNELS[1]}" arm64 clang || true
 	need_prepared "${KERNELS[1]}" x86_64 gcc || true
-	need_arm64 arm64-kasan || true
-	need_arm64 arm64-bench || true
+	need_prepared "${KERNELS[1]}" x86_64 clang || true
+	need_mq arm64-kasan || true
+	need_mq arm64-kcsan || true
+	need_mq arm64-bench || true
 	need_insncount || true
 	need_plotroot || true
 }

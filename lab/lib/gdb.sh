@@ -2,10 +2,11 @@
 # shellcheck shell=bash
 # L1 under gdb, with the symbols of the kernel and of the module.
 
-# l1_gdb [COMMAND]: COMMAND runs in L1 once the module is loaded
+# l1_gdb [COMMAND]: COMMAND runs in L1 once the module is loaded. The kernel that has
+# all checks is the one with debug information.
 l1_gdb()
 {
-	local run=$BUILD/results/gdb quoted
+	local run=$BUILD/results/gdb LAB_FLAVOUR=arm64-kasan quoted
 
 	stage_l1
 	rm -rf "$run"

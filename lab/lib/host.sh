@@ -24,13 +24,23 @@ need_commands()
 
 apt_install()
 {
-	local log=$CACHE/logs/apt.log
+	apt_get update || die "apt-get update failed"
+	apt_get install -y --no-install-recommends "$@" ||
+		die "apt-get could not install $*"
+}
+
+# apt_get ARGUMENT...: one at a time, as apt does not wait for another one
+apt_get()
+{
+	local lock rc=0
 
 	mkdir -p "$CACHE/logs"
-	logged "$log" 0 apt-get update || die "apt-get update failed"
-	DEBIAN_FRONTEND=noninteractive logged "$log" 0 \
-		apt-get install -y --no-install-recommends "$@" ||
-		die "apt-get could not install $*"
+	exec {lock}>"$CACHE/.lock-apt"
+	flock "$lock"
+	DEBIAN_FRONTEND=noninteractive logged "$CACHE/logs/apt.log" 0 \
+		apt-get "$@" || rc=$?
+	exec {lock}>&-
+	return "$rc"
 }
 
 # The archive keys of a release that is older than trixie may lack trixie's.
@@ -76,8 +86,7 @@ write_sources()
 	: >"$1"
 	uri=$(archive_uri) || {
 		if ((UID == 0)) && command -v apt-get >/dev/null; then
-			mkdir -p "$CACHE/logs"
-			logged "$CACHE/logs/apt.log" 0 apt-get update || true
+			apt_get update || true
 		fi
 		uri=$(archive_uri) || return 0
 	}

@@ -18,8 +18,8 @@ stage_l1()
 	cp "$LAB/guest/bashrc" "$LAB/guest/welcome" "$stage/"
 	if [[ ! ${LAB_BARE:-} ]]; then
 		stage_modules "$LAB_FLAVOUR" "$stage"
-		build_tool arm64 aarch64-linux-gnu-
-		build_tool armhf arm-linux-gnueabihf-
+		build_tool arm64 arm64 aarch64-linux-gnu-
+		build_tool armhf arm arm-linux-gnueabihf-
 		if ! { cp "$BUILD/arm64/test-tool/vhost-iommu-test" "$stage/" &&
 		       cp "$BUILD/armhf/test-tool/vhost-iommu-test" \
 			  "$stage/vhost-iommu-test-armhf" &&
@@ -36,9 +36,10 @@ stage_l2()
 	local stage=$BUILD/$LAB_FLAVOUR/stage/l2
 
 	need_qemu
+	need_mq
 	rm -rf "$stage"
 	mkdir -p "$stage"
-	cp "$LAB"/l2/* "$QEMU_L1" "$ARM64/arch/arm64/boot/Image" "$stage/"
+	cp "$LAB"/l2/* "$QEMU_L1" "$MQ" "$ARM64/arch/arm64/boot/Image" "$stage/"
 	build_l2_programs "$stage/programs"
 }
 

@@ -87,6 +87,20 @@ class Verdict(unittest.TestCase):
         result = self.judge(GOOD.replace("ok 2", "not ok 2"), status=1)
         self.assertEqual(self.failed(result), ["a.two"])
 
+    def test_says_why(self):
+        said = ("# a.c:12:two:Expected 1 (1) == x (2)\n# a.c:14:two:no more\n"
+                "# two: Test failed\n#          FAIL  a.two\nnot ok 2")
+        for more in ("", "# looked at 3\n"):
+            result = self.judge(GOOD.replace("ok 2", more + said), status=1)
+            self.assertEqual(result["failures"][0]["why"],
+                             "a.c:12:two:Expected 1 (1) == x (2)")
+        result = self.judge(GOOD.replace("ok 2", "# one\n# two\n#    FAIL  a.two\nnot ok 2"),
+                            status=1)
+        self.assertEqual(result["failures"][0]["why"], "two")
+        result = self.judge(GOOD.replace("ok 1", "# one\nok 1")
+                            .replace("ok 2", "not ok 2"), status=1)
+        self.assertEqual(result["failures"][0]["why"], "")
+
     def test_missing_test(self):
         result = self.judge(GOOD.replace("ok 2 a.two\n", ""))
         self.assertEqual(self.failed(result), ["1 of 2 tests"])

@@ -13,7 +13,7 @@ stage_uml()
 	mkdir -p "$stage"
 	if [[ ! ${LAB_BARE:-} ]]; then
 		stage_modules uml "$stage"
-		build_tool uml ''
+		build_tool uml x86 ''
 		cp "$BUILD/uml/test-tool/vhost-iommu-test" "$stage/" ||
 			die "the test tool is not where it was built"
 	fi

@@ -9,8 +9,11 @@ for each test that starts) and "machine.json".
 
 A run fails for a failed test, a test of the plan that did not report, a kernel
 splat or leak (laid to the test during which it came) that is not known to be of
-the kernel itself, a panic, a hang, a skip that is not expected, or no test at all. What a kernel says while it boots, before the
-first mark, is not about what is tested.
+the kernel itself, a panic, a hang, a skip that is not expected, or no test at all.
+What a kernel says while it boots, before the first mark, is not about what is tested.
+
+Of a failed test the summary has the first expectation that was not met, or else the
+last thing that it said.
 """
 
 import argparse
@@ -26,6 +29,8 @@ RESULT = re.compile(r"^(not )?ok (\d+)(?: -)?(?: (.*?))?"
                     r"(?:\s*# (SKIP|TODO|XFAIL)\b\s*(.*))?$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)(?: # SKIP ?(.*))?")
 BAIL = re.compile(r"^Bail out!(.*)")
+# What is worth more than the last line that a test printed before it failed
+SAYS_WHY = re.compile(r"\S+\.[ch]:\d+:|.*(EXPECTATION|ASSERTION) FAILED")
 MARK = re.compile(r"(?:lab: RUN|vhost-iommu-test:) (.*?)\s*$")
 NO_TEST = "end of tests"
 KERNEL_LINE = re.compile(r"^\[\s*\d+\.\d+\](?:\[[^]]*\])? ?")
@@ -66,6 +71,7 @@ class TapReader:
         self.names = {}  # of subtests, by the depth of their results
         self.counts = [0]
         self.plans = [None]
+        self.said = ""  # why the test that is running fails, as far as it says so
 
     def _depth(self, line):
         return (len(line) - len(line.lstrip(" "))) // 4
@@ -100,6 +106,9 @@ class TapReader:
             match = RESULT.match(text)
             bail = BAIL.match(text)
             if not (plan or match or bail):
+                # What the harness says of each test is indented further
+                if re.match(r"# \S", text) and not SAYS_WHY.match(self.said):
+                    self.said = text[2:]
                 continue
             while len(self.counts) < depth + 1:
                 self.counts.append(0)
@@ -127,7 +136,9 @@ class TapReader:
                     outcome = "failed"
                 else:
                     outcome = "passed"
-                self.tests.append(Test(self.level, name, outcome, match[5] or ""))
+                why = match[5] or (self.said if outcome == "failed" else "")
+                self.tests.append(Test(self.level, name, outcome, why))
+                self.said = ""
 
     def finish(self):
         self._close(0)
