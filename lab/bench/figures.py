@@ -87,7 +87,9 @@ class Figures:
         for unit in MAIN_UNITS:
             for workload in self.workloads(unit):
                 for mode in self.modes():
-                    for base in BASES:
+                    for row in BASES:
+                        # With as many processors
+                        base = plan.with_cpus(row, plan.split(mode)[1])
                         if mode == base:
                             continue
                         found = self.ratio(mode, base, workload, unit)

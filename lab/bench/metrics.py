@@ -20,6 +20,8 @@ def workload(item):
     words = item.split(":")
     if words[0] == "net":
         return words[1]
+    if words[0] == "mix":
+        return "all at once"
     if words[0] == "exit":
         return f"exit to the {words[1] if words[1] == 'kernel' else 'VMM'}"
     if words[0] == "static":
@@ -27,6 +29,19 @@ def workload(item):
     pages, threads = int(words[1]), int(words[2])
     return f"dma {pages * PAGE_KIB} KiB, {threads} thread" + \
         ("s" if threads > 1 else "")
+
+
+def _mix(sample):
+    """Yield (workload, unit, value) of tests that ran at once."""
+    try:
+        rates = [float(word) for word in sample["output"].split()]
+    except ValueError:
+        rates = []
+    if sample["status"] or len(rates) != len(plan.MIX):
+        raise BadSample(f"status {sample['status']}: {sample['output']}")
+    for test, rate in zip(plan.MIX, rates):
+        unit = "transactions/s" if test.endswith("_RR") else "Mbit/s"
+        yield plan.mixed(test), unit, rate
 
 
 def _costs(sample, amount, unit, per):
@@ -102,6 +117,9 @@ def rows(sample):
         if sample["status"] or not found:
             raise BadSample(f"status {sample['status']}: {sample['output']}")
         yield name, plan.EXIT, float(found[1])
+        return
+    if sample["item"].startswith("mix:"):
+        yield from _mix(sample)
         return
     if not sample["item"].startswith("static:"):
         for unit, value in figures(sample):

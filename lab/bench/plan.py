@@ -17,7 +17,50 @@ MODES = {
     "tpoll": "vhost-iommu, tables, busy polling by default",
     "ring": "the test tool's rings, no guest",
 }
+# The same in words, for plots
+NAMES = {
+    "reference": "host's own driver",
+    "none": "no vIOMMU",
+    "none-patched": "no vIOMMU, with the series",
+    "qemu": "QEMU's virtio-iommu",
+    "accel": "QEMU's accelerated SMMU",
+    "qemu-patched": "QEMU's virtio-iommu, with the series",
+    "vhost": "map/unmap, no polling",
+    "poll": "map/unmap, polling",
+    "table": "tables, no polling",
+    "tpoll": "tables, polling",
+    "mq": "map/unmap, a queue for each processor",
+    "tmq": "tables, a queue for each processor",
+}
 CONTROLS = ("none-patched", "qemu-patched")
+# Guests with several processors, beside those with one: how many, and which rows
+SMP = {2: ("none", "qemu", "accel", "vhost", "poll", "mq", "table", "tpoll", "tmq"),
+       4: ("none", "qemu", "vhost", "poll", "mq", "table", "tpoll", "tmq")}
+# Which differ from others only if there are several
+ONLY_SMP = {
+    "mq": "vhost-iommu, map/unmap, poll-us=0, a request queue for each processor "
+          "(Linux' driver with the series)",
+    "tmq": "vhost-iommu, tables, poll-us=0, a request queue for each processor",
+}
+
+
+def with_cpus(row, cpus):
+    """The row that is the same with a guest of so many processors."""
+    return row if cpus == 1 else f"{row}-{cpus}cpus"
+
+
+def split(mode):
+    """(row of a guest with one processor, processors)."""
+    row, dash, end = mode.rpartition("-")
+    if dash and end.endswith("cpus"):
+        return row, int(end[:-len("cpus")])
+    return mode, 1
+
+
+for _cpus, _rows in SMP.items():
+    MODES.update({with_cpus(row, _cpus):
+                  f"{(MODES | ONLY_SMP)[row]}; guest with {_cpus} processors"
+                  for row in _rows})
 # No IOMMU that user space can have in the guest: Linux keeps devices from it that
 # the firmware wants identity mappings for, as QEMU's does behind accel=on (RMR
 # nodes, for MSIs)
@@ -28,11 +71,14 @@ DMA = ((1, 1), (16, 1), (1, 2), (16, 2))
 MAIN_DMA = (1, 1)
 # Who answers when a guest reads a register
 EXITS = ("kernel", "user")
+# All at once, in a guest with more processors than the host has
+MIX = ("TCP_STREAM", "TCP_MAERTS", "UDP_RR")
+MANY = 4
 # How huge pages lie in RAM: next to each other, or none next to the one before
 STATIC_ORDERS = ("runs", "pages")
 
 # How much of it: rounds (boots of each mode), samples in a boot, their length
-FULL = {"rounds": 10, "net": 3, "net_seconds": 1, "dma": 3, "dma_threads": 1,
+FULL = {"rounds": 6, "net": 5, "net_seconds": 1, "dma": 5, "dma_threads": 1,
         "dma_seconds": 1, "static": 1, "static_gib": 4,
         "ring": "--samples:5:--max-mappings:100000:--static-gib:4"}
 QUICK = {"rounds": 2, "net": 1, "net_seconds": 1, "dma": 1, "dma_threads": 1,
@@ -46,17 +92,23 @@ def items(mode, amount, rng):
     if mode == "ring":
         return [f"ring:{amount['ring']}"]
     tests, sizes = NET, DMA
+    _, cpus = split(mode)
     if mode in CONTROLS:
         tests, sizes = NET[:2], (MAIN_DMA,)
-    exits = [] if mode in ("reference", *CONTROLS) else \
+    elif cpus > 1:
+        tests, sizes = NET[:3], (MAIN_DMA, (1, cpus))
+    exits = [] if mode in ("reference", *CONTROLS) or cpus > 1 else \
         [f"exit:{who}" for who in EXITS]
-    net = [f"net:{t}:{amount['net_seconds']}" for t in tests] * amount["net"]
+    net = [f"net:{t}:{amount['net_seconds']}" for t in tests]
+    if cpus >= MANY:
+        net = [f"mix:{amount['net_seconds'] * 2}"]
+    net *= amount["net"]
     dma = [f"dma:{pages}:{threads}:{amount['dma_seconds']}"
            for pages, threads in sizes
            for _ in range(amount["dma" if threads == 1 else "dma_threads"])]
     rng.shuffle(net)
     rng.shuffle(dma)
-    static = [] if mode in WITHOUT_STATIC else [
+    static = [] if mode in WITHOUT_STATIC or cpus > 1 else [
         f"static:{amount['static_gib']}:{order}"
         for order in STATIC_ORDERS] * amount["static"]
     rng.shuffle(static)
@@ -78,15 +130,27 @@ def seconds(mode, amount):
     """About how long a boot of a mode takes, for the time left."""
     if mode == "ring":
         return 30
-    net = len(NET[:2] if mode in CONTROLS else NET) * amount["net"]
-    dma = amount["dma"] * (1 if mode in CONTROLS else 2)
+    _, cpus = split(mode)
+    if cpus > 1:
+        tests, pairs = (2 if cpus >= MANY else 3), 1
+    elif mode in CONTROLS:
+        tests, pairs = 2, 1
+    else:
+        tests, pairs = len(NET), 2
+    net = tests * amount["net"]
+    dma = amount["dma"] * pairs
     if mode not in CONTROLS:
-        dma += amount["dma_threads"] * 2
-    static = 0 if mode in WITHOUT_STATIC else \
+        dma += amount["dma_threads"] * pairs
+    static = 0 if mode in WITHOUT_STATIC or cpus > 1 else \
         amount["static"] * len(STATIC_ORDERS)
     return 14 + net * (amount["net_seconds"] + 0.1) + \
         dma * (amount["dma_seconds"] + 0.2) + \
         static * (0.4 + 0.3 * amount["static_gib"])
+
+
+def mixed(test):
+    """The name of a test that others run beside."""
+    return f"{test} among others"
 
 
 PAIR = "us/map+unmap"
@@ -143,9 +207,45 @@ def _targets():
         for peer in ("qemu", "accel"):
             yield Target("less CPU per request", DMA_4K, CPU_PAIR, mode, peer,
                          most=1)
+    yield from _smp_targets()
 
 
-TARGETS = list(_targets())
+def _smp_targets():
+    two, four = "-2cpus", "-4cpus"
+    for mode in ("vhost", "poll"):
+        for test in NET[:2]:
+            yield Target("two processors, an unmodified guest", test, "Mbit/s",
+                         mode + two, "qemu" + two, least=1.5)
+    for mode in ("table", "tpoll", "tmq"):
+        yield Target("two processors, near the ceiling", "TCP_MAERTS",
+                     "Mbit/s", mode + two, "none" + two, least=0.8)
+        yield Target("two processors, faster than peer 1", "TCP_STREAM",
+                     "Mbit/s", mode + two, "qemu" + two, least=2.5)
+    for mode in SMP[4][2:]:
+        for test in MIX:
+            unit = "transactions/s" if test.endswith("_RR") else "Mbit/s"
+            yield Target("four processors on two", mixed(test), unit,
+                         mode + four, "qemu" + four, least=1)
+            if mode in ("table", "tpoll", "tmq"):
+                yield Target("four processors on two", mixed(test), unit,
+                             mode + four, "none" + four, least=0.5)
+
+
+# Of the ring: two threads with a queue each, beside one
+QUEUES = ("queues-1", "queues-shared", "queues-2")
+RATE = "requests/s"
+
+
+def _queue_targets():
+    for size in (1, 16):
+        for work, least in (("map+unmap, software only", 1.8),
+                            ("invalidate", 1.8), ("map+unmap, devices", 1.6),
+                            ("map+unmap, devices, RAM in two pieces", 1.6)):
+            yield Target("two request queues", f"{work}, batch {size}", RATE,
+                         "queues-2", "queues-1", least=least)
+
+
+TARGETS = [*_targets(), *_queue_targets()]
 
 
 class Flat:

@@ -13,16 +13,17 @@ import plan  # noqa: E402
 # The same file for the same figures
 matplotlib.rcParams.update({"svg.hashsalt": "vhost-iommu",
                             "svg.fonttype": "none", "font.size": 9})
-OURS = ("vhost", "poll", "table", "tpoll")
+OURS = ("vhost", "poll", "mq", "table", "tpoll", "tmq")
 ROLE_COLOURS = {"vcpu": "#4477aa", "worker": "#ee6677", "vmm": "#228833",
                 "rest of L1": "#bbbbbb"}
 BATCH = re.compile(r"^(map|unmap|invalidate), batch (\d+)$")
 
 
 def _colour(mode):
-    if mode in OURS:
+    row, _ = plan.split(mode)
+    if row in OURS:
         return "#ee6677"
-    return "#bbbbbb" if mode in ("none", "none-patched", "reference") \
+    return "#bbbbbb" if row in ("none", "none-patched", "reference") \
         else "#4477aa"
 
 
@@ -32,8 +33,13 @@ def _save(figure, name):
     plt.close(figure)
 
 
-def _bars(axes, figures, modes, workload, unit, log=False):
-    rows = [(mode, figures.row(mode, workload, unit)) for mode in modes]
+def _name(mode):
+    return plan.NAMES[plan.split(mode)[0]]
+
+
+def _bars(axes, figures, modes, workload, unit, cpus, log=False):
+    rows = [(mode, figures.row(mode, workload, unit)) for mode in modes
+            if plan.split(mode)[1] == cpus]
     rows = [(mode, row) for mode, row in rows if row]
     places = range(len(rows))
     medians = [row["median"] for _, row in rows]
@@ -41,18 +47,20 @@ def _bars(axes, figures, modes, workload, unit, log=False):
               [max(0, row["high"] - row["median"]) for _, row in rows]]
     axes.barh(places, medians, xerr=errors, capsize=2,
               color=[_colour(mode) for mode, _ in rows])
-    axes.set_yticks(places, [mode for mode, _ in rows])
+    axes.set_yticks(places, [_name(mode) for mode, _ in rows])
     axes.invert_yaxis()
-    axes.set_title(workload)
+    axes.set_title(workload + (f", {cpus} processors" if cpus > 1 else ""))
     axes.set_xlabel(unit)
     if log:
         axes.set_xscale("log")
 
 
 def _panels(figures, panels, name, log=False):
-    """One panel for each (workload, unit)."""
+    """One panel for each (workload, unit) and number of processors."""
     modes = figures.modes()
-    panels = [p for p in panels if any(figures.has(m, *p) for m in modes)]
+    panels = [(*p, cpus) for cpus in (1, *plan.SMP) for p in panels
+              if any(figures.has(m, *p) for m in modes
+                     if plan.split(m)[1] == cpus)]
     if not panels:
         return
     lines = (len(panels) + 1) // 2
@@ -67,8 +75,8 @@ def _panels(figures, panels, name, log=False):
 
 def _processors(figures, name):
     unit = plan.CPU_PAIR
-    modes = [m for m in figures.modes()
-             if figures.has(m, plan.DMA_4K, f"{unit} (vcpu)")]
+    modes = [m for m in figures.modes() if plan.split(m)[1] == 1 and
+             figures.has(m, plan.DMA_4K, f"{unit} (vcpu)")]
     if not modes:
         return
     figure, axes = plt.subplots(figsize=(9, 1 + 0.4 * len(modes)))
@@ -76,7 +84,7 @@ def _processors(figures, name):
     for role, colour in ROLE_COLOURS.items():
         widths = [figures.row(m, plan.DMA_4K, f"{unit} ({role})")["median"]
                   for m in modes]
-        axes.barh(modes, widths, left=left, color=colour, label=role)
+        axes.barh([_name(m) for m in modes], widths, left=left, color=colour, label=role)
         left = [a + b for a, b in zip(left, widths)]
     axes.invert_yaxis()
     axes.set_xlabel(unit)

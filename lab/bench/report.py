@@ -117,8 +117,9 @@ class Report:
         for mode in self.modes:
             cells = []
             for workload, unit in columns:
-                found = None if mode == base else \
-                    f.ratio(mode, base, workload, unit)
+                peer = plan.with_cpus(base, plan.split(mode)[1])
+                found = None if mode == peer else \
+                    f.ratio(mode, peer, workload, unit)
                 cells.append(f"{number(found[0])} ({number(found[1])} to "
                              f"{number(found[2])})" if found else "")
             if any(cells):
@@ -132,8 +133,10 @@ class Report:
         columns = [(w, w, u) for u in ("Mbit/s", "transactions/s")
                    for w in self.figures.workloads(u)]
         self.section("Network", "netperf, Mbit/s, and transactions per second "
-                     "of TCP_RR and UDP_RR.\n", self.by_mode(columns),
-                     "![Network](network.svg)\n",
+                     "of TCP_RR and UDP_RR. Where a guest has more processors "
+                     "than the machine, three tests run at once. Ratios are to "
+                     "the row with as many processors.\n",
+                     self.by_mode(columns), "![Network](network.svg)\n",
                      *(self.against(base, [c[1:] for c in columns])
                        for base in ("none", "accel", "qemu")))
 
@@ -213,6 +216,25 @@ class Report:
                          table(("workload", *modes), rows),
                          "![Ring](ring.svg)\n")
 
+    def queues(self):
+        f = self.figures
+        rows = []
+        for workload in dict.fromkeys(w for m, w, u in f.samples
+                                      if m in plan.QUEUES and u == plan.RATE):
+            found = f.ratio("queues-2", "queues-1", workload, plan.RATE)
+            rows.append((workload, *(spread(f.row(m, workload, plan.RATE))
+                                     for m in plan.QUEUES),
+                         number(found[0]) if found else ""))
+        if rows:
+            self.section("Request queues", "Two threads of the test tool, each "
+                         "with a domain and a device, served in place, "
+                         "requests per second: one thread alone "
+                         "(`queues-1`), both with one queue "
+                         "(`queues-shared`), and with one each "
+                         "(`queues-2`).\n",
+                         table(("workload", *plan.QUEUES,
+                                "queues-2 / queues-1"), rows))
+
     def instructions(self):
         if not self.counts:
             return
@@ -257,6 +279,7 @@ class Report:
         self.processors()
         self.exits()
         self.ring()
+        self.queues()
         self.instructions()
         self.machine()
         self.trouble()

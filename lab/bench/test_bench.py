@@ -136,6 +136,16 @@ class Metrics(unittest.TestCase):
             with self.assertRaises(metrics.BadSample):
                 list(metrics.rows({**one, **bad}))
 
+    def test_mix(self):
+        one = sample(item="mix:2", output="70.5\n110\n139.2\n")
+        self.assertEqual(list(metrics.rows(one)), [
+            ("TCP_STREAM among others", "Mbit/s", 70.5),
+            ("TCP_MAERTS among others", "Mbit/s", 110),
+            ("UDP_RR among others", "transactions/s", 139.2)])
+        for bad in ({"status": 1}, {"output": "70 110"}, {"output": "a b c"}):
+            with self.assertRaises(metrics.BadSample):
+                list(metrics.rows({**one, **bad}))
+
     def test_rows(self):
         got = list(metrics.rows(sample()))
         self.assertEqual(got[0], ("TCP_STREAM", "Mbit/s", 100))
@@ -165,14 +175,14 @@ class Plan(unittest.TestCase):
         one = plan.rounds(list(plan.MODES), plan.FULL, 1)
         self.assertEqual(one, plan.rounds(list(plan.MODES), plan.FULL, 1))
         self.assertNotEqual(one, plan.rounds(list(plan.MODES), plan.FULL, 2))
-        self.assertEqual(len(one), 10)
+        self.assertEqual(len(one), plan.FULL["rounds"])
         self.assertNotEqual([m for m, _ in one[0]], [m for m, _ in one[1]])
         for number in one:
             self.assertEqual({m for m, _ in number}, set(plan.MODES))
             for mode, items in number:
                 kinds = [i.split(":")[0] for i in items]
                 self.assertEqual(kinds, sorted(
-                    kinds, key=["exit", "net", "dma", "static",
+                    kinds, key=["exit", "net", "mix", "dma", "static",
                                 "ring"].index))
 
     def test_enough_samples(self):
@@ -188,13 +198,30 @@ class Plan(unittest.TestCase):
                     self.assertEqual(items.count(item),
                                      0 if mode in ("none", "none-patched",
                                                    "accel", "qemu-patched",
-                                                   "ring")
+                                                   "ring") or "cpus" in mode
                                      else amount["static"])
 
     def test_exits_are_guests(self):
         for mode, items in plan.rounds(list(plan.MODES), plan.QUICK, 1)[0]:
             guest = mode not in ("reference", "ring", *plan.CONTROLS)
-            self.assertEqual(items[:2] == ["exit:kernel", "exit:user"], guest)
+            self.assertEqual(items[:2] == ["exit:kernel", "exit:user"],
+                             guest and "cpus" not in mode)
+
+    def test_several_processors(self):
+        self.assertEqual(plan.split("tpoll-2cpus"), ("tpoll", 2))
+        self.assertEqual(plan.split("none-patched"), ("none-patched", 1))
+        self.assertEqual(plan.with_cpus("qemu", 1), "qemu")
+        items = dict(plan.rounds(list(plan.MODES), plan.QUICK, 1)[0])
+        self.assertIn("dma:1:2:1", items["vhost-2cpus"])
+        self.assertIn("net:TCP_MAERTS:1", items["accel-2cpus"])
+        self.assertIn("dma:1:4:1", items["table-4cpus"])
+        self.assertIn("mq-2cpus", items)
+        self.assertNotIn("tmq", items)
+        self.assertEqual([i for i in items["none-4cpus"]
+                          if not i.startswith("dma")], ["mix:2"])
+        for mode, todo in items.items():
+            if mode != "ring":
+                self.assertGreater(plan.seconds(mode, plan.QUICK), len(todo))
 
     def test_time_grows_with_what_is_done(self):
         for what in ("net", "dma", "static"):
@@ -212,6 +239,13 @@ class Plan(unittest.TestCase):
         self.assertTrue(most.met(1, 2))
         self.assertFalse(most.met(1, 2.1))
         for target in plan.TARGETS:
+            if target.unit == plan.RATE:
+                self.assertIn(target.above, plan.QUEUES)
+                self.assertIn(target.below, plan.QUEUES)
+                continue
+            self.assertEqual(plan.split(target.above)[1],
+                             1 if target.below == "reference"
+                             else plan.split(target.below)[1])
             self.assertIn(target.above, plan.MODES)
             self.assertIn(target.below, plan.MODES)
 
@@ -382,6 +416,9 @@ class Reporting(unittest.TestCase):
                     yield sample(mode=mode, item="static:4:runs", boot=boot,
                                  output=f"map {rate}000 us, unmap 1000 us")
                 yield end(mode=mode, boot=boot)
+                yield sample(mode=f"{mode}-2cpus", boot=boot,
+                             output=str(2 * rate))
+                yield end(mode=f"{mode}-2cpus", boot=boot)
 
     def test_targets(self):
         found = figures.Figures(list(self.records()))
@@ -400,6 +437,14 @@ class Reporting(unittest.TestCase):
         self.assertEqual(found.load(2)["none"]["saturated"], 1)
         self.assertEqual(found.load(4)["none"]["saturated"], 0)
 
+    def test_as_many_processors(self):
+        found = figures.Figures(list(self.records()))
+        ratios = {(r["mode"], r["over"]): r["ratio"] for r in found.ratios()
+                  if r["workload"] == "TCP_STREAM"}
+        self.assertEqual(ratios["table-2cpus", "qemu-2cpus"], 1.9)
+        self.assertNotIn(("table-2cpus", "qemu"), ratios)
+        self.assertNotIn(("table", "qemu-2cpus"), ratios)
+
     def test_static(self):
         found = figures.Figures(list(self.records()))
         row = found.row("qemu", "static 4 GiB in runs, map", "ms")
@@ -407,6 +452,19 @@ class Reporting(unittest.TestCase):
         ratios = {(r["mode"], r["over"]): r["ratio"] for r in found.ratios()
                   if r["workload"] == "static 4 GiB in runs, map"}
         self.assertEqual(ratios, {("table", "qemu"): 1.9})
+
+    def test_queues(self):
+        data = {"rows": [{"mode": f"queues-{n}", "unit": "requests/s",
+                          "workload": "invalidate, batch 16", "median": 100 * n,
+                          "samples": [100 * n, 102 * n]} for n in (1, 2)]}
+        records = [*self.records(),
+                   *({"event": "ring", "mode": "ring", "round": boot,
+                      "attempt": 0, "data": data} for boot in range(3))]
+        found = figures.Figures(records)
+        judged = {(t["above"], t["what"]): t for t in found.targets()}
+        target = judged["queues-2", "invalidate, batch 16, requests/s"]
+        self.assertEqual((target["ratio"], target["met"]), (2, True))
+        self.assertNotIn("queues-2", found.modes())
 
     def test_text(self):
         with tempfile.TemporaryDirectory() as path:
