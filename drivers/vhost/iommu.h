@@ -200,6 +200,8 @@ bool vhost_iommu_domain_reserves(struct vhost_iommu_domain *domain, u64 start,
 bool vhost_iommu_map_in_ioas(const struct vhost_iommu_map *map);
 void vhost_iommu_build_drop(struct vhost_iommu *viommu,
 			    struct vhost_iommu_domain *domain, bool host);
+void vhost_iommu_domain_doubt(struct vhost_iommu_domain *domain, u64 start,
+			      u64 last);
 int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 			       struct vhost_iommu_domain *domain);
 bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
@@ -372,6 +374,8 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 			   u64 last, const struct vhost_iommu_caller *by);
 void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
+int vhost_iommu_host_clear(struct vhost_iommu *viommu, u32 ioas, u64 start,
+			   u64 last, const struct vhost_iommu_caller *by);
 bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu,
 			       const struct vhost_iommu_caller *by);
 

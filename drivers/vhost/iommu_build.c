@@ -182,6 +182,25 @@ static int vhost_iommu_build_finish(struct vhost_iommu *viommu,
 }
 
 /**
+ * vhost_iommu_domain_doubt - Note that an IOAS may hold more than is mapped
+ * @domain: The domain
+ * @start: First IOVA of what it may hold
+ * @last: Last IOVA; the range splits no mapping
+ *
+ * For a thread that kicks, which could not find out.
+ */
+void vhost_iommu_domain_doubt(struct vhost_iommu_domain *domain, u64 start,
+			      u64 last)
+{
+	lockdep_assert_held(&domain->lock);
+
+	domain->stuck = true;
+	domain->doubt = true;
+	domain->doubt_start = start;
+	domain->doubt_last = last;
+}
+
+/**
  * vhost_iommu_domain_recover - Get rid of what is in the IOAS, but not mapped
  * @viommu: The device
  * @domain: The domain; &vhost_iommu_domain.stuck says whether it is so
@@ -200,6 +219,16 @@ int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 
 	if (!domain->stuck)
 		return 0;
+	if (domain->doubt) {
+		domain->doubt = false;
+		rc = vhost_iommu_host_clear(viommu, domain->ioas,
+					    domain->doubt_start,
+					    domain->doubt_last,
+					    &vhost_iommu_alone);
+		domain->stuck = rc;
+		if (!rc)
+			return 0;
+	}
 	rc = vhost_iommu_build_count(viommu, domain) ?:
 	     vhost_iommu_build_finish(viommu, domain);
 	if (rc == -EAGAIN)

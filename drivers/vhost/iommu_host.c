@@ -72,6 +72,13 @@ static int vhost_iommu_host_cmd(struct vhost_iommu *viommu, struct file *file,
 	return rc;
 }
 
+static void vhost_iommu_host_count(struct vhost_iommu *viommu, int rc,
+				   const struct vhost_iommu_caller *by)
+{
+	if (rc && !vhost_iommu_is_for_worker(by, rc))
+		atomic64_inc(&viommu->host.errors);
+}
+
 /* Where data goes that a command's argument points to */
 static void __user *vhost_iommu_host_data(const struct vhost_iommu *viommu,
 					  const struct vhost_iommu_caller *by)
@@ -580,8 +587,7 @@ int vhost_iommu_host_invalidate(struct vhost_iommu *viommu,
 	while (!rc && times--)
 		rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_HWPT_INVALIDATE,
 					     &cmd, sizeof(cmd), by);
-	if (rc)
-		atomic64_inc(&viommu->host.errors);
+	vhost_iommu_host_count(viommu, rc, by);
 	return rc;
 }
 
@@ -605,6 +611,67 @@ static int vhost_iommu_host_copy(struct vhost_iommu *viommu, u32 ioas, u64 iova,
 		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
 	return vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_COPY, &cmd,
 				       sizeof(cmd), by);
+}
+
+static int vhost_iommu_host_try_unmap(struct vhost_iommu *viommu, u32 ioas,
+				      u64 start, u64 last,
+				      const struct vhost_iommu_caller *by)
+{
+	struct iommu_ioas_unmap cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas,
+		.iova = start,
+		.length = last - start,
+	};
+
+	/* (0, U64_MAX) means everything; other ranges that long do not exist */
+	if (start || last != U64_MAX)
+		cmd.length++;
+	return vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_UNMAP, &cmd,
+				       sizeof(cmd), by);
+}
+
+/**
+ * vhost_iommu_host_unmap - Remove mappings
+ * @viommu: The device
+ * @ioas: IOAS of a domain
+ * @start: First IOVA
+ * @last: Last IOVA; the range splits no mapping and has at least one in it
+ * @by: Who asks
+ *
+ * When this returns 0, no device uses the mappings any more: iommufd has
+ * invalidated the IOMMU's caches and waited for it.
+ *
+ * Return: 0 or the errno of IOMMU_IOAS_UNMAP; some mappings may then be left.
+ */
+int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
+			   u64 last, const struct vhost_iommu_caller *by)
+{
+	int rc = vhost_iommu_host_try_unmap(viommu, ioas, start, last, by);
+
+	vhost_iommu_host_count(viommu, rc, by);
+	return rc;
+}
+
+/**
+ * vhost_iommu_host_clear - Remove mappings, if there are any
+ * @viommu: The device
+ * @ioas: IOAS of a domain
+ * @start: First IOVA
+ * @last: Last IOVA; the range splits no mapping
+ * @by: Who asks
+ *
+ * Return: As vhost_iommu_host_unmap().
+ */
+int vhost_iommu_host_clear(struct vhost_iommu *viommu, u32 ioas, u64 start,
+			   u64 last, const struct vhost_iommu_caller *by)
+{
+	int rc = vhost_iommu_host_try_unmap(viommu, ioas, start, last, by);
+
+	if (rc == -ENOENT)
+		return 0;
+	vhost_iommu_host_count(viommu, rc, by);
+	return rc;
 }
 
 /*
@@ -636,7 +703,7 @@ static void vhost_iommu_host_measure(struct vhost_iommu_host *host, u8 shift,
  * Return: 0; -ENOENT if some of it is not guest RAM; -EINVAL if the IOMMU can't
  * map the IOVA; -EPERM for write access to read-only memory; -ESTALE if it may be
  * mapped and could not be removed; or another errno. After any error but -ESTALE
- * nothing of the piece is mapped.
+ * nothing of the piece is mapped, unless vhost_iommu_is_for_worker() says so.
  */
 int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 			 const struct vhost_iommu_map *map, u64 start, u64 last,
@@ -644,7 +711,7 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 {
 	bool whole = last - start == BIT_ULL(map->shift) - 1;
 	u64 begin = whole ? local_clock() : 0;
-	int rc, rc2;
+	int rc;
 
 	rc = vhost_iommu_host_copy(viommu, ioas, start,
 				   map->phys + (start - map->start),
@@ -661,48 +728,14 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 		return rc;
 	case -EFAULT:
 		/* The one error that can leave it in place */
-		rc2 = vhost_iommu_host_unmap(viommu, ioas, start, last, by);
-		if (rc2 && rc2 != -ENOENT)
+		if (!vhost_iommu_is_for_worker(by, rc) &&
+		    vhost_iommu_host_clear(viommu, ioas, start, last, by))
 			rc = -ESTALE;
 		fallthrough;
 	default:
-		atomic64_inc(&viommu->host.errors);
+		vhost_iommu_host_count(viommu, rc, by);
 		return rc;
 	}
-}
-
-/**
- * vhost_iommu_host_unmap - Remove mappings
- * @viommu: The device
- * @ioas: IOAS of a domain
- * @start: First IOVA
- * @last: Last IOVA; the range splits no mapping and has at least one in it
- * @by: Who asks
- *
- * When this returns 0, no device uses the mappings any more: iommufd has
- * invalidated the IOMMU's caches and waited for it.
- *
- * Return: 0 or the errno of IOMMU_IOAS_UNMAP; some mappings may then be left.
- */
-int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
-			   u64 last, const struct vhost_iommu_caller *by)
-{
-	struct iommu_ioas_unmap cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = ioas,
-		.iova = start,
-		.length = last - start,
-	};
-	int rc;
-
-	/* (0, U64_MAX) means everything; other ranges that long do not exist */
-	if (start || last != U64_MAX)
-		cmd.length++;
-	rc = vhost_iommu_iommufd_cmd(viommu, IOMMU_IOAS_UNMAP, &cmd,
-				     sizeof(cmd), by);
-	if (rc)
-		atomic64_inc(&viommu->host.errors);
-	return rc;
 }
 
 /**

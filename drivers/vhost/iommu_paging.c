@@ -254,6 +254,11 @@ static int vhost_iommu_map_enter(struct vhost_iommu *viommu,
 		rc = vhost_iommu_host_map(viommu, domain->ioas, map, map->start,
 					  map->last, by);
 	}
+	/* It begins anew, with what may be there out of the way */
+	if (vhost_iommu_is_for_worker(by, rc)) {
+		vhost_iommu_domain_doubt(domain, map->start, map->last);
+		return -EBUSY;
+	}
 	if (!rc)
 		rc = vhost_iommu_tree_add(viommu, domain, map);
 	if (rc == -ESTALE) {
@@ -385,6 +390,7 @@ static int vhost_iommu_unmap_some(struct vhost_iommu *viommu,
 	u64 host_start = U64_MAX, host_last = 0, bytes = 0;
 	struct vhost_iommu_map *map, *next;
 	unsigned int nr = 0;
+	int rc = 0;
 
 	map = vhost_iommu_map_first(&domain->maps, start, last);
 	while (map && map->start <= last &&
@@ -407,9 +413,12 @@ static int vhost_iommu_unmap_some(struct vhost_iommu *viommu,
 						map->last);
 		}
 	}
-	if (host_start <= host_last &&
-	    vhost_iommu_host_unmap(viommu, domain->ioas, host_start, host_last,
-				   by)) {
+	if (host_start <= host_last)
+		rc = vhost_iommu_host_unmap(viommu, domain->ioas, host_start,
+					    host_last, by);
+	if (rc) {
+		if (vhost_iommu_is_for_worker(by, rc))
+			vhost_iommu_domain_doubt(domain, host_start, host_last);
 		domain->stuck = true;
 		return -EAGAIN;
 	}

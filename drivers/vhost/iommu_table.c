@@ -57,10 +57,10 @@ static u8 vhost_iommu_inv_check(struct vhost_iommu *viommu,
 }
 
 /* Hand over full arrays, or all that is left */
-static int vhost_iommu_inv_issue(struct vhost_iommu_rq *rq,
+static int vhost_iommu_inv_issue(const struct vhost_iommu_caller *by,
 				 const struct vhost_iommu_nest *nest, bool all)
 {
-	const struct vhost_iommu_caller by = { .rq = rq };
+	struct vhost_iommu_rq *rq = by->rq;
 	struct vhost_iommu_cmds *cmds = &rq->cmds;
 	unsigned int nr;
 	int rc = 0;
@@ -72,7 +72,7 @@ static int vhost_iommu_inv_issue(struct vhost_iommu_rq *rq,
 		rq->count.inv_commands += nr;
 		rq->count.inv_calls++;
 		rc = vhost_iommu_host_invalidate(rq->viommu, nest, cmds->cmd,
-						 nr, &by);
+						 nr, by);
 		cmds->nr -= nr;
 		memmove(cmds->cmd, cmds->cmd + nr,
 			cmds->nr * sizeof(cmds->cmd[0]));
@@ -81,44 +81,46 @@ static int vhost_iommu_inv_issue(struct vhost_iommu_rq *rq,
 }
 
 /* There is always room for what one request is made of */
-static int vhost_iommu_inv_issue_full(struct vhost_iommu_rq *rq,
+static int vhost_iommu_inv_issue_full(const struct vhost_iommu_caller *by,
 				      const struct vhost_iommu_nest *nest)
 {
-	return rq->cmds.nr < VHOST_IOMMU_CALL_CMDS ? 0 :
-	       vhost_iommu_inv_issue(rq, nest, false);
+	return by->rq->cmds.nr < VHOST_IOMMU_CALL_CMDS ? 0 :
+	       vhost_iommu_inv_issue(by, nest, false);
 }
 
-static int vhost_iommu_inv_tlb(struct vhost_iommu_rq *rq,
+static int vhost_iommu_inv_tlb(const struct vhost_iommu_caller *by,
 			       const struct vhost_iommu_nest *nest,
 			       unsigned int nr)
 {
 	const struct vhost_iommu_format *format = nest->format;
+	struct vhost_iommu_rq *rq = by->rq;
 	unsigned int i;
 	int rc = 0;
 
 	nr = vhost_iommu_inv_merge(rq->inv, nr);
 	for (i = 0; i < nr && !rc; i++) {
 		format->tlb_commands(&nest->hw, &rq->inv[i], &rq->cmds);
-		rc = vhost_iommu_inv_issue_full(rq, nest);
+		rc = vhost_iommu_inv_issue_full(by, nest);
 	}
 	return rc;
 }
 
-static int vhost_iommu_inv_endpoint(struct vhost_iommu_rq *rq,
+static int vhost_iommu_inv_endpoint(const struct vhost_iommu_caller *by,
 				    const struct vhost_iommu_nest *nest,
 				    const struct vhost_iommu_pending *p,
 				    const struct vhost_iommu_endpoint *ep,
 				    enum vhost_iommu_phase phase)
 {
 	const struct vhost_iommu_format *format = nest->format;
+	struct vhost_iommu_cmds *cmds = &by->rq->cmds;
 
 	if (phase == VHOST_IOMMU_PHASE_CONTEXT)
-		format->context(&p->req, ep->virt_id, &rq->cmds);
+		format->context(&p->req, ep->virt_id, cmds);
 	else
 		format->device(&p->req, ep->virt_id,
 			       ep->ats && ep->group->table_ats, ep->pasid_bits,
-			       &rq->cmds);
-	return vhost_iommu_inv_issue_full(rq, nest);
+			       cmds);
+	return vhost_iommu_inv_issue_full(by, nest);
 }
 
 /* Once for each group that has members in a domain: at the first of them */
@@ -136,7 +138,7 @@ static bool vhost_iommu_inv_is_first(const struct vhost_iommu_endpoint *ep)
  * All devices of a group walk the tables of its domain, whether they are in it or
  * not, and one that joins later finds what it has cached by then.
  */
-static int vhost_iommu_inv_endpoints(struct vhost_iommu_rq *rq,
+static int vhost_iommu_inv_endpoints(const struct vhost_iommu_caller *by,
 				     const struct vhost_iommu_nest *nest,
 				     const struct vhost_iommu_pending *p,
 				     enum vhost_iommu_phase phase)
@@ -150,7 +152,7 @@ static int vhost_iommu_inv_endpoints(struct vhost_iommu_rq *rq,
 		list_for_each_entry(device, &ep->group->endpoints, group_node) {
 			if (!device->nest)
 				continue;
-			rc = vhost_iommu_inv_endpoint(rq, nest, p, device,
+			rc = vhost_iommu_inv_endpoint(by, nest, p, device,
 						      phase);
 			if (rc)
 				return rc;
@@ -222,11 +224,12 @@ static bool vhost_iommu_inv_concerns(const struct vhost_iommu_pending *p,
 }
 
 /* One phase of all requests that concern a vIOMMU. An error may be of any */
-static int vhost_iommu_inv_try(struct vhost_iommu_rq *rq,
+static int vhost_iommu_inv_try(const struct vhost_iommu_caller *by,
 			       const struct vhost_iommu_nest *nest, u64 nests,
 			       struct vhost_iommu_pending *pending,
 			       unsigned int nr, enum vhost_iommu_phase phase)
 {
+	struct vhost_iommu_rq *rq = by->rq;
 	unsigned int i, nr_inv = 0;
 	int rc = 0;
 
@@ -239,38 +242,47 @@ static int vhost_iommu_inv_try(struct vhost_iommu_rq *rq,
 		if (phase == VHOST_IOMMU_PHASE_TLB)
 			nest->format->tlb(&p->req, &rq->inv[nr_inv++]);
 		else
-			rc = vhost_iommu_inv_endpoints(rq, nest, p, phase);
+			rc = vhost_iommu_inv_endpoints(by, nest, p, phase);
 	}
 	if (nr_inv)
-		rc = vhost_iommu_inv_tlb(rq, nest, nr_inv);
-	return rc ?: vhost_iommu_inv_issue(rq, nest, true);
+		rc = vhost_iommu_inv_tlb(by, nest, nr_inv);
+	return rc ?: vhost_iommu_inv_issue(by, nest, true);
 }
 
 /*
  * When the hardware did not answer, none of the requests is known to have been
  * carried out. Otherwise the host refused a command, but its answer does not
  * tell which ones it carried out: ask again, one request after the other. It
- * does no harm to invalidate twice.
+ * does no harm to invalidate twice. Returns 0, or -EBUSY if that is for the worker.
  */
-static void vhost_iommu_inv_phase(struct vhost_iommu_rq *rq,
-				  const struct vhost_iommu_nest *nest,
-				  u64 nests, struct vhost_iommu_pending *pending,
-				  unsigned int nr, enum vhost_iommu_phase phase)
+static int vhost_iommu_inv_phase(const struct vhost_iommu_caller *by,
+				 const struct vhost_iommu_nest *nest,
+				 u64 nests, struct vhost_iommu_pending *pending,
+				 unsigned int nr, enum vhost_iommu_phase phase)
 {
 	unsigned int i;
 	int rc;
 
-	rc = vhost_iommu_inv_try(rq, nest, nests, pending, nr, phase);
+	rc = vhost_iommu_inv_try(by, nest, nests, pending, nr, phase);
 	if (!rc)
-		return;
+		return 0;
+	if (vhost_iommu_is_for_worker(by, rc))
+		return -EBUSY;
 	for (i = 0; i < nr; i++) {
 		if (!vhost_iommu_inv_concerns(&pending[i], nests, phase))
 			continue;
-		if (rc == -ETIMEDOUT ||
-		    vhost_iommu_inv_try(rq, nest, nests, &pending[i], 1,
-					phase))
-			pending[i].status = VIRTIO_IOMMU_S_DEVERR;
+		if (rc != -ETIMEDOUT) {
+			int rc2 = vhost_iommu_inv_try(by, nest, nests,
+						      &pending[i], 1, phase);
+
+			if (vhost_iommu_is_for_worker(by, rc2))
+				return -EBUSY;
+			if (!rc2)
+				continue;
+		}
+		pending[i].status = VIRTIO_IOMMU_S_DEVERR;
 	}
+	return 0;
 }
 
 /*
@@ -297,7 +309,7 @@ static u64 vhost_iommu_siblings(const struct vhost_iommu *viommu,
  * @by: Who serves it
  *
  * Return: 0: a request whose status is OK is complete, the hardware has said so. Or
- * -EBUSY, and nothing was done: that is for who is alone.
+ * -EBUSY: all of it is for who is alone, or not for a thread that kicks.
  */
 int vhost_iommu_invalidate(struct vhost_iommu_rq *rq,
 			   const struct vhost_iommu_caller *by)
@@ -342,9 +354,10 @@ int vhost_iommu_invalidate(struct vhost_iommu_rq *rq,
 			if (phase == VHOST_IOMMU_PHASE_TLB)
 				nests = vhost_iommu_siblings(viommu, nest,
 							     all);
-			if (all & nests)
-				vhost_iommu_inv_phase(rq, nest, nests, pending,
-						      nr, phase);
+			if (all & nests &&
+			    vhost_iommu_inv_phase(by, nest, nests, pending, nr,
+						  phase))
+				return -EBUSY;
 		}
 	}
 	return 0;

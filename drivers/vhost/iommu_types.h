@@ -261,7 +261,7 @@ struct vhost_iommu_hwpt {
 
 /**
  * struct vhost_iommu_domain - A domain; exists while it has an endpoint
- * @lock: Covers @stuck, @maps, @part, @build, @tables and @unmaps, together with
+ * @lock: Covers @stuck, @doubt, @maps, @part, @build, @tables and @unmaps, together with
  *        &vhost_iommu.lock for reading
  * @id: Domain ID
  * @kind: Others than paging domains have no @maps
@@ -272,6 +272,9 @@ struct vhost_iommu_hwpt {
  * @ioas: IOAS that holds @maps, or 0 as long as no endpoint is a device
  * @hwpts: HWPTs of @ioas, and for a moment of the one that it replaces
  * @stuck: @ioas holds more than @maps
+ * @doubt: That is in one range, if it is so at all
+ * @doubt_start: First IOVA of the range
+ * @doubt_last: Last IOVA of the range
  * @maps: What the guest mapped
  * @part: The MAP request that is not done
  * @build: What is to replace @ioas
@@ -292,6 +295,9 @@ struct vhost_iommu_domain {
 	u32 ioas;
 	struct list_head hwpts;
 	bool stuck;
+	bool doubt;
+	u64 doubt_start;
+	u64 doubt_last;
 	struct vhost_iommu_map_tree maps;
 	struct vhost_iommu_part part;
 	struct vhost_iommu_build build;
@@ -522,6 +528,23 @@ struct vhost_iommu_caller {
 	struct vhost_iommu_rq *rq;
 	bool alone;
 };
+
+/**
+ * vhost_iommu_is_for_worker - Tell whether a command failed only for who made it
+ * @by: Who made it
+ * @rc: 0 or its errno
+ *
+ * The scratch area is the VMM's memory, which the host moves as it likes: a thread
+ * that kicks has found it in place, but does not wait for it when it is not any more.
+ * By then the command may have been carried out.
+ *
+ * Return: true if the worker, which waits, is to make the command again.
+ */
+static inline bool
+vhost_iommu_is_for_worker(const struct vhost_iommu_caller *by, int rc)
+{
+	return rc == -EFAULT && by->where == VHOST_IOMMU_KICKER;
+}
 
 /**
  * struct vhost_iommu_refusals - MAP requests that were not carried out
