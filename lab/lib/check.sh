@@ -184,5 +184,6 @@ run_demo()
 	demo_json "$run/demo/output" >"$run/demo.json"
 	in_root jq -r '["mode", "stream Mbit/s", "maerts Mbit/s", "CPU s/Gbit"],
 		(.rows[] | [.mode, .stream_mbps, .maerts_mbps, .cpu_s_per_gbit]) |
-		@tsv' "$run/demo.json" | column -t -s $'\t'
+		@tsv' "$run/demo.json" |
+		awk -F '\t' '{ printf "%-12s %14s %14s %12s\n", $1, $2, $3, $4 }'
 }
