@@ -2,8 +2,8 @@
 /*
  * User API of /dev/vhost-iommu, an in-kernel back end for virtio-iommu.
  *
- * One open file is one virtio-iommu device. Ring 0 is the request queue, ring 1
- * the event queue; both are set up by the VHOST_* ioctls of <linux/vhost.h>.
+ * One open file is one virtio-iommu device. Ring 1 is the event queue, the others
+ * are request queues; all are set up by the VHOST_* ioctls of <linux/vhost.h>.
  */
 #ifndef _UAPI_LINUX_VHOST_IOMMU_H
 #define _UAPI_LINUX_VHOST_IOMMU_H
@@ -612,7 +612,7 @@ struct vhost_iommu_set_bypass {
  * @VHOST_IOMMU_STAT_NO_STATUS: Buffers returned with used length 0
  * @VHOST_IOMMU_STAT_BATCHES: Publications of the used ring
  * @VHOST_IOMMU_STAT_WAKEUPS: Times that somebody began to serve the request queue
- * @VHOST_IOMMU_STAT_POLL_HITS: Requests found by busy polling
+ * @VHOST_IOMMU_STAT_POLL_HITS: Times that busy polling found requests
  * @VHOST_IOMMU_STAT_IN_PLACE: Requests that the thread which kicked has served, of
  *                             all
  * @VHOST_IOMMU_STAT_RING_ERRORS: Times that a ring, or a chain in it, could not be

@@ -175,7 +175,7 @@ struct ram {
  * @no_status: Buffers without a status
  * @batches: Publications of the used ring
  * @wakeups: Times that somebody began to serve the request queue
- * @poll_hits: Requests found by busy polling
+ * @poll_hits: Times that busy polling found requests
  * @in_place: Requests that the thread which kicked has served
  * @ring_errors: Ring errors
  * @refused_maps: MAP requests that were not carried out, by status
