@@ -168,6 +168,30 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 }
 
 /*
+ * Nothing is put on the worker's list any more, and what is there has been looked at: a
+ * thread that kicked may have done the former when the rings were stopped already. A
+ * worker that is being killed does the same, under its mutex.
+ */
+static void vhost_iommu_worker_retire(struct vhost_iommu *viommu)
+{
+	struct vhost_worker *worker;
+	unsigned long id = 0;
+	unsigned int i;
+
+	/* There is no more than one */
+	worker = xa_find(&viommu->dev.worker_xa, &id, ULONG_MAX, XA_PRESENT);
+	if (!worker)
+		return;
+	scoped_guard(mutex, &worker->mutex) {
+		for (i = 0; i < viommu->dev.nvqs; i++)
+			rcu_assign_pointer(viommu->vq_ptrs[i]->worker, NULL);
+		/* vhost looks at the pointer, and puts work there, as a reader */
+		synchronize_rcu();
+	}
+	vhost_dev_flush(&viommu->dev);
+}
+
+/*
  * May run in the exit of the owner, without its address space: only references
  * are dropped. Devices stay attached until their own files are closed. A thread
  * that kicked may still have its work to do; it finds the rings stopped.
@@ -186,6 +210,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	vhost_iommu_sources_silence(viommu);
 	vhost_dev_flush(&viommu->dev);
 	vhost_dev_stop(&viommu->dev);
+	vhost_iommu_worker_retire(viommu);
 	vhost_dev_cleanup(&viommu->dev);
 	vhost_iommu_ram_set(viommu, NULL);
 

@@ -47,6 +47,7 @@
 #define _VHOST_IOMMU_H
 
 #include <linux/cleanup.h>
+#include <linux/jiffies.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 
@@ -62,6 +63,19 @@ static inline bool vhost_iommu_is_midway(const struct vhost_iommu_rq *rq)
 {
 	return READ_ONCE(rq->midway) && READ_ONCE(rq->serves) &&
 	       !READ_ONCE(rq->dead);
+}
+
+/**
+ * vhost_iommu_give_way - Have others go on who waited for a request queue
+ * @rq: The request queue
+ *
+ * Requests of many pieces may follow each other: its pass ends after this one.
+ *
+ * Context: Whoever serves it, under its mutex.
+ */
+static inline void vhost_iommu_give_way(struct vhost_iommu_rq *rq)
+{
+	rq->pass_end = jiffies;
 }
 
 /**
@@ -202,6 +216,8 @@ void vhost_iommu_build_drop(struct vhost_iommu *viommu,
 			    struct vhost_iommu_domain *domain, bool host);
 void vhost_iommu_domain_doubt(struct vhost_iommu_domain *domain, u64 start,
 			      u64 last);
+bool vhost_iommu_domain_clear(struct vhost_iommu *viommu,
+			      struct vhost_iommu_domain *domain);
 int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 			       struct vhost_iommu_domain *domain);
 bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,

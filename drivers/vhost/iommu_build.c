@@ -201,6 +201,26 @@ void vhost_iommu_domain_doubt(struct vhost_iommu_domain *domain, u64 start,
 }
 
 /**
+ * vhost_iommu_domain_clear - Remove what vhost_iommu_domain_doubt() is about
+ * @viommu: The device
+ * @domain: The domain, in doubt
+ *
+ * Return: true if the IOAS has no more than is mapped; it is stuck otherwise.
+ */
+bool vhost_iommu_domain_clear(struct vhost_iommu *viommu,
+			      struct vhost_iommu_domain *domain)
+{
+	lockdep_assert_held_write(&viommu->lock);
+
+	domain->doubt = false;
+	domain->stuck = vhost_iommu_host_clear(viommu, domain->ioas,
+					       domain->doubt_start,
+					       domain->doubt_last,
+					       &vhost_iommu_alone);
+	return !domain->stuck;
+}
+
+/**
  * vhost_iommu_domain_recover - Get rid of what is in the IOAS, but not mapped
  * @viommu: The device
  * @domain: The domain; &vhost_iommu_domain.stuck says whether it is so
@@ -219,16 +239,8 @@ int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 
 	if (!domain->stuck)
 		return 0;
-	if (domain->doubt) {
-		domain->doubt = false;
-		rc = vhost_iommu_host_clear(viommu, domain->ioas,
-					    domain->doubt_start,
-					    domain->doubt_last,
-					    &vhost_iommu_alone);
-		domain->stuck = rc;
-		if (!rc)
-			return 0;
-	}
+	if (domain->doubt && vhost_iommu_domain_clear(viommu, domain))
+		return 0;
 	rc = vhost_iommu_build_count(viommu, domain) ?:
 	     vhost_iommu_build_finish(viommu, domain);
 	if (rc == -EAGAIN)
@@ -302,7 +314,7 @@ static bool vhost_iommu_tables_fit(const struct vhost_iommu *viommu,
 
 /*
  * Free page tables that no mapping uses any more by rebuilding the domain.
- * A look costs a walk over the mappings and a rebuild a COPY for each, so
+ * A look costs a walk over the mappings and a rebuild a COPY for each piece, so
  * there have to be a quarter as many UNMAPs before either is worth it: the
  * cost per request stays constant. Returns 0, or -EAGAIN.
  */
@@ -310,25 +322,27 @@ static int vhost_iommu_reclaim(struct vhost_iommu *viommu,
 			       struct vhost_iommu_domain *domain, u64 pages)
 {
 	struct vhost_iommu_build *build = &domain->build;
+	u64 pieces = domain->maps.bytes >> viommu->host.piece_shift;
 	u64 stale;
 	int rc;
 
-	if (!build->active) {
-		if (domain->unmaps <= domain->maps.count / 4)
-			return 0;
-		domain->unmaps = 0;
-	}
+	if (!build->active &&
+	    domain->unmaps <= max(domain->maps.count, pieces) / 4)
+		return 0;
 	rc = vhost_iommu_build_count(viommu, domain);
-	if (rc)
-		return rc == -EAGAIN ? rc : 0;
+	if (rc == -EAGAIN)
+		return rc;
 	stale = vhost_iommu_tables_pages(&domain->tables) -
 		vhost_iommu_tables_pages(&build->tables);
-	if (stale < pages) {
-		vhost_iommu_build_drop(viommu, domain, true);
-		return 0;
+	if (!rc && stale >= pages) {
+		rc = vhost_iommu_build_finish(viommu, domain);
+		if (rc == -EAGAIN)
+			return rc;
 	}
-	rc = vhost_iommu_build_finish(viommu, domain);
-	return rc == -EAGAIN ? rc : 0;
+	/* One that is dropped by others, in the middle of it, begins anew */
+	vhost_iommu_build_drop(viommu, domain, true);
+	domain->unmaps = 0;
+	return 0;
 }
 
 /**
@@ -382,7 +396,8 @@ int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
  *
  * Return: 0; -EAGAIN if there is more to do; -ENOSPC if its mappings need more
  * page tables than the limit allows; -ENOENT if one of them is not guest RAM to
- * the iommufd; or another errno. After an error nothing is changed.
+ * the iommufd; or another errno. After an error nothing is changed, unless its devices
+ * had to be taken out of use, see vhost_iommu_domain_recover().
  */
 int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
 				  struct vhost_iommu_domain *domain)
@@ -392,8 +407,10 @@ int vhost_iommu_domain_set_device(struct vhost_iommu *viommu,
 
 	lockdep_assert_held_write(&viommu->lock);
 
-	if (domain->ioas)
-		return 0;
+	/* Whoever comes is not to find more than there is */
+	rc = vhost_iommu_domain_recover(viommu, domain);
+	if (rc || domain->ioas)
+		return rc;
 	rc = vhost_iommu_build_count(viommu, domain);
 	if (rc)
 		return rc;

@@ -65,7 +65,7 @@ int vhost_iommu_device_try(struct vhost_iommu *viommu, struct file *device,
 
 	ms = wait ? VHOST_IOMMU_WAIT_MS : VHOST_IOMMU_ATTACH_TIMEOUT_MS;
 	if (wait)
-		host->busy_until = 0;
+		WRITE_ONCE(host->busy_until, 0);
 	for (;;) {
 		id = pt_id;
 		rc = vhost_iommu_host_attach_once(viommu, device, &id);

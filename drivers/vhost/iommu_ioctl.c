@@ -295,7 +295,7 @@ static void vhost_iommu_forget_replies(struct vhost_iommu_rq *rq)
 	rq->nr_heads = 0;
 	rq->nr_pending = 0;
 	rq->answers = false;
-	rq->midway = 0;
+	WRITE_ONCE(rq->midway, 0);
 }
 
 static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)

@@ -217,8 +217,10 @@ static int vhost_iommu_tidy(struct vhost_iommu *viommu,
 		return -EBUSY;
 	if (vhost_iommu_part_is(part, map, by))
 		return 0;
-	if (vhost_iommu_part_is_others(part, by))
+	if (vhost_iommu_part_is_others(part, by)) {
+		part->awaited = true;
 		return -EINPROGRESS;
+	}
 	/* The VMM, or the guest, has put another request in its place */
 	part->error = part->error ?: -ECANCELED;
 	rc = vhost_iommu_part_undo(viommu, domain, by);
@@ -257,6 +259,8 @@ static int vhost_iommu_map_enter(struct vhost_iommu *viommu,
 	/* It begins anew, with what may be there out of the way */
 	if (vhost_iommu_is_for_worker(by, rc)) {
 		vhost_iommu_domain_doubt(domain, map->start, map->last);
+		/* The tables that were charged may be there, and the MAP not come again */
+		domain->unmaps++;
 		return -EBUSY;
 	}
 	if (!rc)
@@ -374,6 +378,10 @@ int vhost_iommu_map(struct vhost_iommu *viommu,
 	if (rc)
 		return rc;
 	rc = vhost_iommu_map_in(viommu, domain, req, by);
+	if (domain->part.awaited && !domain->part.active) {
+		domain->part.awaited = false;
+		vhost_iommu_give_way(by->rq);
+	}
 	if (domain->part.active && domain->part.owner == by->rq)
 		WRITE_ONCE(by->rq->midway, VIRTIO_IOMMU_T_MAP);
 	else if (viommu->holder != by->rq)
@@ -417,9 +425,9 @@ static int vhost_iommu_unmap_some(struct vhost_iommu *viommu,
 		rc = vhost_iommu_host_unmap(viommu, domain->ioas, host_start,
 					    host_last, by);
 	if (rc) {
+		domain->stuck = true;
 		if (vhost_iommu_is_for_worker(by, rc))
 			vhost_iommu_domain_doubt(domain, host_start, host_last);
-		domain->stuck = true;
 		return -EAGAIN;
 	}
 	return map && map->start <= last ? -EAGAIN : 0;
@@ -490,6 +498,9 @@ int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
 {
 	lockdep_assert_held_write(&viommu->lock);
 
+	/* A thread that kicks has left that, and the host may be well */
+	if (domain->doubt)
+		vhost_iommu_domain_clear(viommu, domain);
 	if (domain->stuck ||
 	    (domain->maps.count <= VHOST_IOMMU_PIECE_MAPS &&
 	     domain->maps.bytes >> viommu->host.piece_shift <=

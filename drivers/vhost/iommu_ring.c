@@ -173,7 +173,7 @@ static int vhost_iommu_publish(struct vhost_iommu_rq *rq,
 			vq->signalled_used_valid = valid;
 			return -EFAULT;
 		}
-		rq->dead = true;
+		WRITE_ONCE(rq->dead, true);
 		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 	}
 	rq->nr_heads = 0;
@@ -447,15 +447,25 @@ static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
 	struct vhost_iommu *viommu = rq->viommu;
 	int rc = -EBUSY;
 
-	if (by->alone && vhost_iommu_is_held(rq))
+	if (by->alone && vhost_iommu_is_held(rq)) {
+		viommu->holder_awaited = true;
 		return -EINPROGRESS;
+	}
 	if (vhost_iommu_is_ready(viommu, by))
 		rc = vhost_iommu_execute(viommu, req, by, props, len);
 	/* Nobody undoes it, or does half of something else, before it is done */
-	if (by->alone)
+	if (by->alone) {
 		WRITE_ONCE(viommu->holder, rc == -EAGAIN ? rq : NULL);
-	if (by->alone && rc == -EAGAIN)
-		WRITE_ONCE(rq->midway, req->type);
+		if (rc == -EAGAIN)
+			WRITE_ONCE(rq->midway, req->type);
+		else if (viommu->holder_awaited)
+			vhost_iommu_give_way(rq);
+		if (rc != -EAGAIN)
+			viommu->holder_awaited = false;
+	}
+	/* Who waits for another queue keeps none waiting: they would for each other */
+	if (rc == -EINPROGRESS)
+		WRITE_ONCE(rq->midway, 0);
 	/* The IOMMU may still use what the guest would take as free */
 	return viommu->host.lost ? -ENOTRECOVERABLE : rc;
 }
@@ -496,7 +506,8 @@ static int vhost_iommu_carry_out(struct vhost_iommu_rq *rq,
 		    (rc == -EBUSY && where == VHOST_IOMMU_KICKER))
 			return -EAGAIN;
 		by.alone = rc == -EBUSY || vhost_iommu_goes_alone(rq, req);
-		if (READ_ONCE(viommu->host.busy_until))
+		/* It is this request that waits for the device */
+		if (by.alone && READ_ONCE(viommu->host.busy_until))
 			fsleep(USEC_PER_MSEC);
 		else
 			cond_resched();
@@ -533,7 +544,7 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 			return rc;
 	}
 	if (rc == -ENOTRECOVERABLE) {
-		rq->dead = true;
+		WRITE_ONCE(rq->dead, true);
 		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		return -EAGAIN;
 	}
@@ -603,6 +614,27 @@ static int vhost_iommu_skip_chain(struct vhost_iommu_rq *rq, unsigned int head,
 }
 
 /*
+ * vhost_enable_notify() takes memory that it can't write or read for an empty ring. For
+ * a thread that kicks that may be out of place only: tell whether the guest will kick.
+ */
+static bool vhost_iommu_will_be_kicked(struct vhost_virtqueue *vq)
+{
+	__virtio16 event, idx;
+
+	if (vhost_has_feature(vq, VIRTIO_RING_F_EVENT_IDX)) {
+		if (get_user(event, (__virtio16 __user *)&vq->used->ring[vq->num]) ||
+		    vhost16_to_cpu(vq, event) != vq->avail_idx)
+			return false;
+	} else {
+		if (get_user(event, &vq->used->flags) ||
+		    vhost16_to_cpu(vq, event) & VRING_USED_F_NO_NOTIFY)
+			return false;
+	}
+	return !get_user(idx, &vq->avail->idx) &&
+	       vhost16_to_cpu(vq, idx) == vq->avail_idx;
+}
+
+/*
  * Nothing is in the ring. Publish before waiting for more: the guest may wait
  * for what is done. Returns 1 if there is more, 0 if there is nothing to do until
  * the next kick, which is then enabled, or an errno if it can't be published.
@@ -612,6 +644,7 @@ static int vhost_iommu_ring_wait(struct vhost_iommu_rq *rq,
 {
 	struct vhost_iommu *viommu = rq->viommu;
 	struct vhost_virtqueue *vq = &rq->vq;
+	int rc;
 
 	/* Another ring may have taken the place of the one with that request in it */
 	WRITE_ONCE(rq->midway, 0);
@@ -620,10 +653,12 @@ static int vhost_iommu_ring_wait(struct vhost_iommu_rq *rq,
 	vhost_iommu_poll_idle(rq);
 	if (where == VHOST_IOMMU_WORKER && vhost_iommu_poll(rq))
 		return 1;
-	if (!vhost_enable_notify(&viommu->dev, vq))
-		return 0;
-	vhost_disable_notify(&viommu->dev, vq);
-	return 1;
+	rc = vhost_enable_notify(&viommu->dev, vq);
+	if (!rc && where == VHOST_IOMMU_KICKER && !vhost_iommu_will_be_kicked(vq))
+		rc = -EINTR;
+	if (rc)
+		vhost_disable_notify(&viommu->dev, vq);
+	return rc;
 }
 
 /*
@@ -643,7 +678,7 @@ static int vhost_iommu_serve_one(struct vhost_iommu_rq *rq,
 		return vhost_iommu_ring_wait(rq, where);
 	if (rc == -EFAULT) {
 		if (where == VHOST_IOMMU_WORKER) {
-			rq->dead = true;
+			WRITE_ONCE(rq->dead, true);
 			vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		}
 		return rc;

@@ -115,8 +115,8 @@ static int vhost_iommu_start_rq(struct vhost_iommu_rq *rq)
 	int rc;
 
 	scoped_guard(mutex, &rq->vq.mutex) {
-		rq->dead = false;
-		rq->kicked_at = 0;
+		WRITE_ONCE(rq->dead, false);
+		WRITE_ONCE(rq->kicked_at, 0);
 	}
 	rc = vhost_iommu_start_vq(rq->viommu, &rq->vq);
 	if (rc)

@@ -209,6 +209,7 @@ enum vhost_iommu_domain_kind {
  * struct vhost_iommu_part - A MAP request that is being carried out in pieces
  * @active: There is one
  * @owner: Where it came from
+ * @awaited: Another queue waits until it is done
  * @error: It failed, and what was mapped is being unmapped again
  * @start: First IOVA
  * @last: Last IOVA
@@ -219,6 +220,7 @@ enum vhost_iommu_domain_kind {
 struct vhost_iommu_part {
 	bool active;
 	const struct vhost_iommu_rq *owner;
+	bool awaited;
 	int error;
 	u64 start;
 	u64 last;
@@ -272,7 +274,8 @@ struct vhost_iommu_hwpt {
  * @ioas: IOAS that holds @maps, or 0 as long as no endpoint is a device
  * @hwpts: HWPTs of @ioas, and for a moment of the one that it replaces
  * @stuck: @ioas holds more than @maps
- * @doubt: That is in one range, if it is so at all
+ * @doubt: That is in one range, if it is so at all. Only with @stuck, which has no
+ *         other reason then: who finds it so calls vhost_iommu_domain_recover() first
  * @doubt_start: First IOVA of the range
  * @doubt_last: Last IOVA of the range
  * @maps: What the guest mapped
@@ -704,9 +707,10 @@ struct vhost_iommu_eq {
  *        endpoints and groups as they are, piece by piece: MAP, UNMAP, INVALIDATE and
  *        PROBE. What a domain holds of mappings has &vhost_iommu_domain.lock. Whoever
  *        takes it for writing is alone, and needs no lock below but @xlat_lock.
+ *        Statistics are read without it.
  * @holder: Request queue that has to be alone once more before another one is, to end
  *          what it has begun; or NULL, or one that has given up
- *        Statistics are read without it.
+ * @holder_awaited: Another queue waits until it has ended that
  * @rules: Configuration, and features that the driver accepted. Changed only
  *         while the rings are stopped, so a ring's mutex is enough to read it.
  * @bypass: What config.bypass says
@@ -758,6 +762,7 @@ struct vhost_iommu {
 	struct vhost_iommu_ram *ram;
 	struct rw_semaphore lock;
 	struct vhost_iommu_rq *holder;
+	bool holder_awaited;
 	struct vhost_iommu_rules rules;
 	bool bypass;
 	struct vhost_iommu_host host;

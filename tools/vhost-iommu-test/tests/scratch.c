@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scratch area is memory of the VMM, which the host moves as it likes: it can be
- * out of place for a moment when a thread that kicks is in the middle of a command.
- * The worker, which waits, then makes the command again, and nobody notices.
+ * Memory that the host moves as it likes: the scratch area of the VMM, or a ring, can be
+ * out of place for a moment when a thread that kicks is in the middle of something. The
+ * worker, which waits, then does that again, and nobody notices.
  */
 #include <linux/memfd.h>
 #include <pthread.h>
@@ -31,6 +31,7 @@ FIXTURE_SETUP(scratch)
 {
 	self->v = &self->e.v;
 	env_init(&self->e, variant->kind);
+	self->v->small_pages = true;
 	ENV_UP(&self->e, env_up(&self->e, 1));
 	ASSERT_ST(OK, g_attach(self->v, DOM, EP(0)));
 }
@@ -54,7 +55,8 @@ static int share(struct vmm *v)
 }
 
 struct mover {
-	struct vmm *v;
+	void *va;
+	size_t len;
 	pthread_t thread;
 	bool stop;
 };
@@ -64,14 +66,15 @@ static void *moves(void *arg)
 	struct mover *m = arg;
 
 	while (!LOAD(&m->stop))
-		madvise(m->v->scratch, m->v->scratch_len, MADV_DONTNEED);
+		madvise(m->va, m->len, MADV_DONTNEED);
 	return NULL;
 }
 
-static int mover_start(struct mover *m, struct vmm *v)
+/* The memory is shared with a file, which keeps what is in it */
+static int mover_start(struct mover *m, void *va, size_t len)
 {
-	*m = (struct mover){ .v = v };
-	return share(v) ? -1 : pthread_create(&m->thread, NULL, moves, m);
+	*m = (struct mover){ .va = va, .len = len };
+	return pthread_create(&m->thread, NULL, moves, m);
 }
 
 static void mover_stop(struct mover *m)
@@ -107,7 +110,8 @@ TEST_F(scratch, comes_and_goes)
 	unsigned int n;
 	__u64 end;
 
-	ASSERT_EQ(0, mover_start(&m, v));
+	ASSERT_EQ(0, share(v));
+	ASSERT_EQ(0, mover_start(&m, v->scratch, v->scratch_len));
 	for (end = now_ns() + RACE_NS, n = 0; now_ns() < end; n++) {
 		EXPECT_ST(OK, g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA,
 				    MAP_RW));
@@ -122,6 +126,38 @@ TEST_F(scratch, comes_and_goes)
 	EXPECT_EQ(0, s.host_errors);
 	EXPECT_EQ(0, s.rebuilds);
 	EXPECT_EQ(0, s.mappings);
+	TH_LOG("%u mappings, %llu of %u requests in place", n, s.in_place, 2 * n);
+}
+
+/*
+ * The guest's driver waits for each reply: it may neither miss one, nor be told not to
+ * kick for the next one
+ */
+TEST_F(scratch, ring_comes_and_goes)
+{
+	struct vmm *v = self->v;
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	char *first = (char *)q->desc - (uintptr_t)q->desc % PAGE;
+	char *end = (char *)&q->used->ring[q->num] + sizeof(__u16);
+	size_t len = ((end - first) / PAGE + 1) * PAGE;
+	struct vmm_stats s;
+	struct mover m;
+	unsigned int n;
+	__u64 until;
+	int rc = 0;
+
+	ASSERT_LT((char *)q->avail, end);
+	ASSERT_EQ(0, mover_start(&m, first, len));
+	for (until = now_ns() + RACE_NS, n = 0; now_ns() < until; n++) {
+		rc = g_map(v, DOM, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW) ?:
+		     g_unmap(v, DOM, IOVA, IOVA + PAGE - 1);
+		if (rc)
+			break;
+	}
+	mover_stop(&m);
+	EXPECT_ST(OK, rc);
+	ASSERT_EQ(0, vmm_stats(v, &s));
+	EXPECT_EQ(0, s.ring_errors);
 	TH_LOG("%u mappings, %llu of %u requests in place", n, s.in_place, 2 * n);
 }
 
@@ -159,7 +195,8 @@ TEST_F(scratch_table, comes_and_goes)
 	unsigned int n;
 	__u64 end;
 
-	ASSERT_EQ(0, mover_start(&m, v));
+	ASSERT_EQ(0, share(v));
+	ASSERT_EQ(0, mover_start(&m, v->scratch, v->scratch_len));
 	for (end = now_ns() + RACE_NS, n = 0; now_ns() < end; n++) {
 		if (!(n % 64)) {
 			s1_map(&self->s, IOVA, RAM_GPA, PAGE, MAP_RW);
