@@ -12,7 +12,7 @@ lazy()
 
 test_processors_mq()
 {
-	local L2_CPUS=2 L2_APPEND=iommu.strict=1 edu=0000:00:06.0 devices out rc=0
+	local L2_CPUS=2 L2_APPEND='iommu.strict=1 hugepages=1' edu=0000:00:06.0 devices out rc=0
 	# Nobody looks for requests that nobody was notified of
 	local L2_VHOST="$vhost,poll-us=0"
 
@@ -24,7 +24,7 @@ test_processors_mq()
 		own_vfio mq "$nvme" && own_vfio mq "$edu" &&
 		l2_run mq "vfio-dma 0x1000000 $nvme $edu" || return
 	# Nor would anybody notify of others, but for the NIC's
-	l2_run mq 'ifconfig eth0 down; echo 1 >/proc/sys/vm/nr_hugepages' || return
+	l2_run mq 'ifconfig eth0 down' || return
 	out=$(l2_run mq "vfio-cpus $nvme 2>&1") || rc=1
 	note "$out"
 	((rc == 0)) || return

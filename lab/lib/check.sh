@@ -92,7 +92,7 @@ run_system()
 	(($#)) && printf -v arguments '%q ' "$@"
 	# Tracing each command would slow the traffic down. Memory that goes takes
 	# its time.
-	LAB_L2=1 LAB_TRACE='' LAB_SILENCE=${LAB_SILENCE:-300} \
+	LAB_L2=1 LAB_TRACE='' \
 		l1_run "${LAB_FLAVOUR/arm64/l2}" \
 		"${LAB_TIMEOUT:-$((LONG ? 10800 : 4200))}" \
 		"bash /opt/vhost-iommu/l2/system-test $arguments"
@@ -118,6 +118,20 @@ run_beside()
 	say "the static checks are done after $(elapsed)"
 }
 
+# Linux weighs sessions against each other, and priorities within one only
+# (sched_autogroup_enabled): the machines, each in a session of its own, come before all
+# that is built beside them.
+give_way_to_machines()
+{
+	local own=/proc/self/autogroup nice
+
+	nice=$(sed 's/.* //' $own 2>/dev/null) || return 0
+	# Only root can take back what is below 0
+	[[ $nice == [0-9]* ]] && { echo 19 >$own; } 2>/dev/null || return 0
+	# shellcheck disable=SC2064 # as it is now
+	trap "{ echo $nice >$own; } 2>/dev/null || true" EXIT
+}
+
 # run_check [--long]: all suites, whatever becomes of the ones before. The machines
 # that tests run in keep little more than one processor busy.
 run_check()
@@ -133,6 +147,7 @@ run_check()
 		long=(--long)
 	fi
 	((LONG)) || export KERNEL_IS_PREPARED=1
+	give_way_to_machines
 	# What runs in the background does not hear of an interrupt
 	trap 'trap "" TERM; kill 0; exit 130' INT TERM
 	# One downloads and unpacks, and so does the other

@@ -123,7 +123,7 @@ l1_run()
 	say "booting L1 for $name (log: $run/console)"
 	in_root -w "$run" "$LAB/lib/machine.py" --label "$name" \
 		--results "$run" --console "$run/console" \
-		--timeout "$timeout" --silence "${LAB_SILENCE:-120}" ${LAB_VERBOSE:+--verbose} -- \
+		--timeout "$timeout" --silence "${LAB_SILENCE:-300}" ${LAB_VERBOSE:+--verbose} -- \
 		"${QEMU[@]}" -serial stdio || rc=$?
 	l1_clean "$run"
 	return "$rc"

@@ -32,7 +32,7 @@ uml_run()
 	say "booting user-mode Linux for $name (log: $run/console)"
 	in_root -w "$run" "$LAB/lib/machine.py" --label "$name" \
 		--results "$run" --console "$run/console" \
-		--timeout "$timeout" --silence "${LAB_SILENCE:-120}" ${LAB_VERBOSE:+--verbose} -- \
+		--timeout "$timeout" --silence "${LAB_SILENCE:-300}" ${LAB_VERBOSE:+--verbose} -- \
 		"$UML/build/linux" "mem=$LAB_UML_MEMORY" \
 		rootfstype=hostfs rw "init=$LAB/guest/uml-init" \
 		con0=null,fd:1 con=null ssl=null console=tty0 loglevel=5 \

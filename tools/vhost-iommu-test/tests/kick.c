@@ -27,6 +27,8 @@ FIXTURE_SETUP(kick)
 	env_init(&self->e, DEV_NONE);
 	ENV_UP(&self->e, env_up(&self->e, 1));
 	ASSERT_ST(OK, g_attach(self->v, DOM, EP(0)));
+	/* Waits for the ring, until the worker has had its last look at it */
+	vq_kick(self->q);
 }
 
 FIXTURE_TEARDOWN(kick)

@@ -230,7 +230,8 @@ TEST_F_TIMEOUT(stat_tool, rates, 120)
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	ASSERT_EQ(0, load(v));
-	ASSERT_EQ(0, START("--json", "--latency", "--interval", "2", "--count",
+	/* What is between two lines takes no time beside that */
+	ASSERT_EQ(0, START("--json", "--latency", "--interval", "5", "--count",
 			   "3", "--pid", pid));
 	tool = self->pid;
 	ASSERT_NE(NULL, fgets(self->first, LINE, self->out));
@@ -255,8 +256,8 @@ TEST_F_TIMEOUT(stat_tool, rates, 120)
 
 	/* All rates go by the same time, which is about that of the interval */
 	seconds = ROUNDS / NUMBER(self->second, "rates", "requests-unmap");
-	EXPECT_GE(NUMBER(self->second, "interval"), 2);
-	EXPECT_GT(seconds, 1);
+	EXPECT_GE(NUMBER(self->second, "interval"), 5);
+	EXPECT_GT(seconds, 2);
 	EXPECT_LT(seconds, 2 * NUMBER(self->second, "interval"));
 	EXPECT_TRUE(near(NUMBER(self->second, "requests") * seconds, requests));
 	EXPECT_TRUE(near(NUMBER(self->second, "rates", "wakeups") * seconds,
