@@ -464,7 +464,7 @@ int vtab_ring_sleep(struct vtab_dev *vtab)
 	}
 	/* See vtab_peek() and vtab_submit() */
 	synchronize_rcu();
-	if (idle)
+	if (idle && !READ_ONCE(vtab->broken))
 		return 0;
 	WRITE_ONCE(vtab->asleep, false);
 	return -EIO;

@@ -15,19 +15,24 @@
 
 #include "virtio-iommu-table.h"
 
-static void vtab_wake_endpoints(struct vtab_dev *vtab)
+/* Returns false if there is one that may be in no domain */
+static bool vtab_wake_endpoints(struct vtab_dev *vtab)
 {
 	struct vtab_endpoint *ep;
+	bool all = true;
 
 	lockdep_assert_held(&vtab->mutex);
 	list_for_each_entry(ep, &vtab->endpoints, entry) {
 		if (!ep->asleep_table)
 			continue;
-		if (vtab_attach_locked(ep, ep->asleep_table, ep->asleep_domain))
+		if (vtab_attach_locked(ep, ep->asleep_table, ep->asleep_domain)) {
 			dev_err(ep->dev, "virtio-iommu: remains blocked\n");
+			all = false;
+		}
 		ep->asleep_table = NULL;
 		ep->asleep_domain = NULL;
 	}
+	return all;
 }
 
 static int vtab_block_endpoints(struct vtab_dev *vtab)
@@ -119,8 +124,9 @@ int vtab_restore(struct virtio_device *vdev)
 	enable_work(&vtab->event_work);
 	scoped_guard(mutex, &vtab->mutex) {
 		vtab_ring_wake(vtab);
-		vtab_wake_endpoints(vtab);
+		/* Bypass is where an endpoint without a domain would be */
+		if (vtab_wake_endpoints(vtab) && !READ_ONCE(vtab->broken))
+			vtab_swap_bypass(vtab, vtab->asleep_bypass);
 	}
-	vtab_swap_bypass(vtab, vtab->asleep_bypass);
 	return 0;
 }

@@ -406,7 +406,9 @@ static void vtab_reset_work(struct work_struct *work)
 	/* See vtab_submit() */
 	synchronize_rcu();
 	disable_work_sync(&vtab->event_work);
-	vtab_swap_bypass(vtab, 0);
+	/* Whoever wakes endpoints sets it, too, if the device is not broken */
+	scoped_guard(mutex, &vtab->mutex)
+		vtab_swap_bypass(vtab, 0);
 	virtio_reset_device(vtab->vdev);
 	if (vtab_reset_done(vtab))
 		dev_notice(&vtab->vdev->dev,
