@@ -130,8 +130,9 @@ def rows(sample):
     if sample["status"] or not found:
         raise BadSample(f"status {sample['status']}: {sample['output']}")
     for times in found:
-        for what, time in zip(("map", "unmap"), times):
-            yield f"{name}, {what}", plan.STATIC, float(time) / 1000
+        times = [float(time) / 1000 for time in times]
+        for what, time in zip(("map", "unmap", "both"), (*times, sum(times))):
+            yield f"{name}, {what}", plan.STATIC, time
 
 
 def ring_figures(data):

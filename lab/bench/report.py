@@ -3,6 +3,7 @@
 """Make figures, tables and plots of the raw samples of a run."""
 
 import argparse
+import collections
 import json
 import os
 import sys
@@ -47,10 +48,11 @@ def table(head, rows):
 
 
 class Report:
-    def __init__(self, store, counts):
+    def __init__(self, store, counts, in_guests=()):
         self.config = store.config
         self.store = store
         self.counts = counts
+        self.in_guests = in_guests
         self.figures = Figures(store.complete())
         self.modes = self.figures.modes()
         self.parts = []
@@ -63,23 +65,29 @@ class Report:
         c, amount = self.config, self.config["parameters"]["amount"]
         m = c["machine"]
         versions = {**c["versions"], **self.versions()}
+        planned, rounds = amount["rounds"], self.rounds()
         self.parts.append(
             "# vhost-iommu beside its peers\n\n"
             f"Started {c['started']} on {m['cpus']} x {m['cpu']}, "
             f"{m['memory_mib']} MiB, Linux {m['kernel']}, in software "
             "emulation: the figures compare ways to do a thing, they are not "
             "those of hardware.\n\n"
-            f"{amount['rounds']} rounds in random order (seed "
-            f"{c['parameters']['seed']}): each boots the emulated host and, "
+            f"{rounds}{'' if rounds == planned else f' of {planned}'} rounds in "
+            f"random order (seed {c['parameters']['seed']}): each boots the emulated host and, "
             "in it, a guest for each row, with the same kernel, firmware, NIC "
             "and processors. Directions are the guest's: with TCP_STREAM it "
             "sends. Figures are medians, in brackets the 95 % interval of the "
             "median, from resampling boots.\n\n" +
-            ("" if amount["rounds"] >= plan.FULL["rounds"] else
+            ("" if rounds >= plan.FULL["rounds"] else
              "**A short run: its intervals say little.**\n\n") +
             table(("what", "version"), sorted(versions.items())) +
             "\n" + table(("row", "what it is"),
                          [(f"`{k}`", v) for k, v in plan.MODES.items()]))
+
+    def rounds(self):
+        """How many all rows have; a run that is interrupted has fewer."""
+        return min(collections.Counter(
+            mode for _, mode in self.store.done()).values(), default=0)
 
     def versions(self):
         for record in self.store.records:
@@ -244,7 +252,26 @@ class Report:
                      "ring, no busy polling, counted by the emulator; user "
                      "space is the test tool's own side.\n",
                      table(("workload", "kernel", "user space", "both"),
-                           rows))
+                           rows), *self.instructions_in_guests())
+
+    def instructions_in_guests(self):
+        rows = []
+        for found in self.in_guests:
+            unit = plan.PAIR if found["workload"] == plan.DMA_4K else plan.EXIT
+            time = self.figures.row(found["mode"], found["workload"], unit)
+            count = found["instructions"]
+            rows.append((f"`{found['mode']}`", found["workload"], number(count),
+                         number(time["median"]) if time else "",
+                         number(time["median"] * 1000 / count) if time else ""))
+        if not rows:
+            return ()
+        return ("What leaving a guest, and a map and unmap in it, take of the "
+                "machine: instructions, the time that this report has for it in "
+                "microseconds, and by both nanoseconds for an instruction. What "
+                "leaves the guest takes more of them, as the emulator translates "
+                "addresses anew.\n",
+                table(("row", "workload", "instructions", "us",
+                       "ns/instruction"), rows))
 
     def machine(self):
         cpus = self.config["machine"]["cpus"]
@@ -295,6 +322,10 @@ class Report:
                     "unit": f"instructions/request ({space})",
                     "median": count[space], "low": count[space],
                     "high": count[space], "n": count["requests"]})
+        rows += [{"mode": found["mode"], "workload": found["workload"],
+                  "unit": "instructions", "n": 1,
+                  **dict.fromkeys(("median", "low", "high"), found["instructions"])}
+                 for found in self.in_guests]
         return {"rows": rows, "ratios": f.ratios(), "targets": f.targets(),
                 "load": f.load(self.config["machine"]["cpus"]), "config": self.config,
                 "versions": self.versions(), "bad_samples": f.bad,
@@ -316,11 +347,11 @@ def main():
     store = Store(path("samples.jsonl")).load()
     if not store.config:
         sys.exit("bench: nothing was measured")
-    counts = []
+    counts = {"rows": [], "guests": []}
     if os.path.exists(args.instructions):
         with open(args.instructions) as file:
-            counts = json.load(file)["rows"]
-    report = Report(store, counts)
+            counts = json.load(file)
+    report = Report(store, counts["rows"], counts["guests"])
     with open(path("report.md"), "w", encoding="utf-8") as file:
         file.write("<!-- SPDX-License-Identifier: GPL-2.0-only -->\n" +
                    report.text())

@@ -130,8 +130,10 @@ class Metrics(unittest.TestCase):
         self.assertEqual(list(metrics.rows(one)), [
             ("static 4 GiB in runs, map", "ms", 1.5005),
             ("static 4 GiB in runs, unmap", "ms", 0.02),
+            ("static 4 GiB in runs, both", "ms", 1.5205),
             ("static 4 GiB in runs, map", "ms", 1.0),
-            ("static 4 GiB in runs, unmap", "ms", 0.01)])
+            ("static 4 GiB in runs, unmap", "ms", 0.01),
+            ("static 4 GiB in runs, both", "ms", 1.01)])
         for bad in ({"status": 1}, {"output": "static-map: no"}):
             with self.assertRaises(metrics.BadSample):
                 list(metrics.rows({**one, **bad}))
@@ -479,7 +481,9 @@ class Reporting(unittest.TestCase):
             store.add(sample(mode="none", output="bad", boot=3))
             made = report.Report(store, [{"workload": "map, batch 1",
                                           "requests": 8, "kernel": 1234.5,
-                                          "user": 10}])
+                                          "user": 10}],
+                                 [{"mode": "none", "workload": "exit to the kernel",
+                                   "instructions": 8000}])
             text = made.text()
             json.dumps(made.data())
         self.assertIn("| near the ceiling | TCP_STREAM, Mbit/s | table / none |",
@@ -487,7 +491,8 @@ class Reporting(unittest.TestCase):
         self.assertIn("`qemu` in round 1 failed", text)
         self.assertIn("a sample was no figure: none, TCP_STREAM", text)
         self.assertIn("| map, batch 1 | 1,234 | 10 |", text)
-        self.assertIn("| row / `qemu` | static 4 GiB in runs, map, ms |", text)
+        self.assertIn("| `none` | exit to the kernel | 8,000 |  |  |", text)
+        self.assertIn("static 4 GiB in runs, map, ms | static 4 GiB in runs, unmap, ms |", text)
 
 
 class Instructions(unittest.TestCase):
@@ -503,6 +508,27 @@ class Instructions(unittest.TestCase):
                       ["0 0 0", "1 1 1", "1 1 1"]):
             with self.assertRaises(ValueError):
                 instructions.combine(self.ROWS, lines)
+
+
+    def test_in_guests(self):
+        latency = "average map latency(us):1.5 standard\n" \
+                  "average unmap latency(us):3.5 standard"
+        samples = [sample(mode=mode, item=item, output=(
+            "9.25 us/exit" if item.startswith("exit") else latency))
+            for mode, items in instructions.GUESTS.items() for item in items]
+        # As they come from L1
+        lines = [json.dumps({k: v for k, v in s.items() if k != "event"})
+                 for s in samples] + [json.dumps(end())]
+        rows = instructions.guests(lines)
+        self.assertEqual(rows[0], {"mode": "none", "instructions": 9250,
+                                   "workload": "exit to the kernel"})
+        self.assertEqual([r["instructions"] for r in rows if r["mode"] == "table"],
+                         [5000])
+        with self.assertRaises(ValueError):
+            instructions.guests(lines[:-2])
+        with self.assertRaises(ValueError):
+            instructions.guests([json.dumps(sample(event="failed", mode="none",
+                                                   logs="failed/none"))])
 
 
 class HostLoad(unittest.TestCase):

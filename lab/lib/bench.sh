@@ -46,31 +46,49 @@ run_bench()
 	if ((rc == 130)); then
 		say "interrupted; the same command goes on from here"
 	else
-		run_instructions || rc=1
+		run_instructions --guests || rc=1
 	fi
 	bench_report || return
 	return "$rc"
 }
 
-# run_instructions: what a request costs in instructions, which is the same
-# whatever else the machine does: one processor, whose time goes by them
+# count_instructions RUN COMMAND [QEMU_ARGUMENT...]: run COMMAND in an L1 with one
+# processor, whose time goes by instructions: a nanosecond each
+count_instructions()
+{
+	local run=$1 rc=0
+
+	echo "$2" >"$run/command"
+	in_root -w "$run" "$LAB/lib/machine.py" --label "${run##*/}" \
+		--results "$run" --console "$run/console" --timeout 900 --silence 600 -- \
+		"${QEMU[@]}" -serial stdio -icount shift=0,sleep=off "${@:3}" || rc=$?
+	l1_clean "$run"
+	((rc == 0)) || cat "$run/output"
+	return "$rc"
+}
+
+# run_instructions [--guests]: what a request costs in instructions, which is the same
+# whatever else the machine does; with --guests also what leaving a guest costs, and
+# mapping and unmapping in it
 run_instructions()
 {
-	local run=$BUILD/results/instructions rc=0
+	local run=$BUILD/results/instructions guests=()
 
 	need_insncount
 	rm -rf "$run"
 	bench_l1 "$run" 1 3G
-	echo "/opt/vhost-iommu/vhost-iommu-test bench --count --json /results/rows.json" \
-		>"$run/command"
-	in_root -w "$run" "$LAB/lib/machine.py" --label instructions \
-		--results "$run" --console "$run/console" --timeout 600 -- \
-		"${QEMU[@]}" -serial stdio -icount shift=0,sleep=off \
-		-plugin "$INSNCOUNT,out=$run/counts" || rc=$?
-	l1_clean "$run"
-	((rc == 0)) || { cat "$run/output"; return "$rc"; }
+	count_instructions "$run" \
+		"/opt/vhost-iommu/vhost-iommu-test bench --count --json /results/rows.json" \
+		-plugin "$INSNCOUNT,out=$run/counts" || return
+	if [[ ${1:-} == --guests ]]; then
+		bench_l1 "$run/guests" 1 3G
+		in_root "$LAB/bench/instructions.py" --plan >"$run/guests/plan" || return
+		count_instructions "$run/guests" \
+			"bash /opt/vhost-iommu/bench/round /results/plan >/results/samples" || return
+		guests=(--guests "$run/guests/samples")
+	fi
 	in_root -w "$run" "$LAB/bench/instructions.py" --rows "$run/rows.json" \
-		--counts "$run/counts" --json "$run/instructions.json"
+		--counts "$run/counts" "${guests[@]}" --json "$run/instructions.json"
 }
 
 # Figures, tables and plots of what there is
