@@ -239,7 +239,10 @@ class Report:
                          "requests per second: one thread alone "
                          "(`queues-1`), both with one queue "
                          "(`queues-shared`), and with one each "
-                         "(`queues-2`).\n",
+                         "(`queues-2`). With eventfds without a device "
+                         "they share nothing but the kernel and the "
+                         "emulator: that is what to notify of each "
+                         "request gains, whatever the request is.\n",
                          table(("workload", *plan.QUEUES,
                                 "queues-2 / queues-1"), rows))
 
