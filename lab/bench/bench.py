@@ -3,7 +3,8 @@
 """Boot L1 again and again and have it measure what the plan says.
 
 A row that fails, or that L1 dies in, is tried once more; one that fails again is
-left out, and the run fails in the end. A run that was interrupted goes on if
+left out, and the run fails in the end. A row during which something else had the
+processors is measured anew, a few times. A run that was interrupted goes on if
 nothing has changed.
 """
 # The command that follows "--" boots L1 with the directory --run as /results; what
@@ -29,6 +30,8 @@ import plan  # noqa: E402
 from store import Store  # noqa: E402
 
 ATTEMPTS = 2
+# How often a row of a round is measured again because of others, and then taken as it is
+REPEATS = 2
 # L1 boots, and guests with firmware, take that long at worst
 SILENCE = 150
 
@@ -186,9 +189,20 @@ class Bench:
         self.record(record)
 
     def attempts(self, mode):
-        return self.store.failures().get((self.number, mode), 0)
+        key = self.number, mode
+        return self.store.failures().get(key, 0) + \
+            self.store.disturbances().get(key, 0)
+
+    def disturbed(self, mode):
+        """Others had the machine, and it is worth another try."""
+        loads = [r["host"] for r in self.store.under_way(self.number, mode)
+                 if r.get("host")]
+        return host.disturbed(loads) and self.store.disturbances().get(
+                (self.number, mode), 0) < REPEATS
 
     def record(self, record):
+        if record["event"] == "end" and self.disturbed(record["mode"]):
+            record["event"] = "disturbed"
         event, mode = record["event"], record["mode"]
         if event == "begin":
             self.load.heard(record["uptime"])
@@ -199,7 +213,7 @@ class Bench:
                 record["data"] = json.load(file)
         record.update(round=self.number, attempt=self.attempt)
         self.store.add(record)
-        if event not in ("end", "failed"):
+        if event not in ("end", "failed", "disturbed"):
             return
         took = time.monotonic() - self.began
         self.mode = None
@@ -207,6 +221,8 @@ class Bench:
         if event == "end":
             self.progress.took(mode, took)
             text = f"{mode}: {took:.0f} s"
+        elif event == "disturbed":
+            text = f"{mode}: something else had the processors, once more"
         else:
             text = f"{mode} FAILED" + (f" ({record['why']})"
                                        if record.get("why") else "") + \

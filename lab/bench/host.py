@@ -8,6 +8,15 @@ import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 PERIOD = 0.2
+# Processors that others may use while a sample is taken, and the share of the samples of
+# which that is not true when nobody disturbs
+OTHERS = 0.25
+SHARE = 0.25
+
+
+def disturbed(loads):
+    """Whether others had the machine too often: loads are (emulator, others)."""
+    return sum(others > OTHERS for _, others in loads) > SHARE * len(loads)
 
 
 def cpu_model():

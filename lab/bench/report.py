@@ -78,11 +78,17 @@ class Report:
             "and processors. Directions are the guest's: with TCP_STREAM it "
             "sends. Figures are medians, in brackets the 95 % interval of the "
             "median, from resampling boots.\n\n" +
+            self.disturbed() +
             ("" if rounds >= plan.FULL["rounds"] else
              "**A short run: its intervals say little.**\n\n") +
             table(("what", "version"), sorted(versions.items())) +
             "\n" + table(("row", "what it is"),
                          [(f"`{k}`", v) for k, v in plan.MODES.items()]))
+
+    def disturbed(self):
+        again = sum(self.store.disturbances().values())
+        return f"{again} boots were made again, as something else had the " \
+            "processors meanwhile.\n\n" if again else ""
 
     def rounds(self):
         """How many all rows have; a run that is interrupted has fewer."""

@@ -2,6 +2,7 @@
 """The file of raw samples: one JSON object a line, added to while a run goes on,
 so that a run that was interrupted can go on later."""
 
+import collections
 import json
 import os
 
@@ -60,20 +61,44 @@ class Store:
         return {(r["round"], r["mode"]) for r in self.records
                 if r["event"] == "end"}
 
+    def _count(self, event):
+        return collections.Counter((r["round"], r["mode"]) for r in self.records
+                                   if r["event"] == event)
+
     def failures(self):
         """(round, mode) -> how often it failed."""
-        count = {}
+        return self._count("failed")
+
+    def disturbances(self):
+        """(round, mode) -> how often others disturbed it, and it was left out."""
+        return self._count("disturbed")
+
+    def _boots(self):
+        """(whether it came to its end, records) of each boot of a mode, in order of
+        how it ended; those that did not end are last."""
+        under_way = {}
         for r in self.records:
-            if r["event"] == "failed":
-                key = (r["round"], r["mode"])
-                count[key] = count.get(key, 0) + 1
-        return count
+            if "mode" not in r:
+                continue
+            key = r["round"], r["mode"]
+            # What an interrupted run has left is not a part of the next boot
+            if r["event"] == "begin":
+                under_way[key] = []
+            under_way.setdefault(key, []).append(r)
+            if r["event"] in ("end", "failed", "disturbed"):
+                yield r["event"] == "end", under_way.pop(key)
+        for records in under_way.values():
+            yield False, records
 
     def complete(self):
         """The records of complete boots."""
-        # A boot's attempt that reached its end is the one that counts
-        good = {(r["round"], r["mode"], r["attempt"]) for r in self.records
-                if r["event"] == "end"}
-        return [r for r in self.records
-                if "mode" in r and
-                (r["round"], r["mode"], r["attempt"]) in good]
+        return [r for ended, records in self._boots() if ended for r in records]
+
+    def under_way(self, number, mode):
+        """The records of a boot that has not ended."""
+        for _, records in self._boots():
+            last = records[-1]
+            if last["event"] not in ("end", "failed", "disturbed") and \
+                    (last["round"], last["mode"]) == (number, mode):
+                return records
+        return []

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -294,6 +295,37 @@ class Storing(unittest.TestCase):
         self.assertEqual(values, ["2"])
         self.assertEqual(store.failures(), {(0, "vhost"): 1})
 
+    def test_samples_of_an_interrupted_boot_do_not_count(self):
+        store = Store(self.path)
+        store.begin({"hash": "a"})
+        for output in ("1", "2"):
+            store.add(end(event="begin", uptime=1))
+            store.add(sample(output=output))
+        self.assertEqual(store.complete(), [])
+        self.assertEqual([r.get("output") for r in store.under_way(0, "vhost")],
+                         [None, "2"])
+        store.add(end())
+        self.assertEqual(store.under_way(0, "vhost"), [])
+        values = [r["output"] for r in store.complete()
+                  if r["event"] == "sample"]
+        self.assertEqual(values, ["2"])
+
+    def test_disturbed(self):
+        quiet, loud = (1.5, 0.1), (1.2, 0.8)
+        self.assertFalse(host.disturbed([]))
+        self.assertFalse(host.disturbed([quiet] * 3 + [loud]))
+        self.assertTrue(host.disturbed([quiet] * 2 + [loud]))
+        store = Store(self.path)
+        store.begin({"hash": "a"})
+        store.add(sample(output="1"))
+        store.add(end(event="disturbed"))
+        self.assertEqual(store.done(), set())
+        self.assertEqual(store.disturbances(), {(0, "vhost"): 1})
+        store.add({**sample(output="2"), "attempt": 1})
+        store.add(end(attempt=1))
+        self.assertEqual([r["output"] for r in store.complete()
+                          if r["event"] == "sample"], ["2"])
+
     def test_digest(self):
         path = os.path.join(self.directory.name, "input")
         with open(path, "w") as file:
@@ -386,6 +418,15 @@ class Running(unittest.TestCase):
         self.assertEqual(len(store.done()), 2)
         self.assertEqual(store.failures(), {(0, "vhost"): 1})
 
+    def test_what_is_disturbed_is_measured_again(self):
+        """But not for ever: who can't have a machine alone gets figures, too."""
+        with unittest.mock.patch.object(host, "disturbed", lambda loads: True):
+            rc, store = self.run_with(self.ROUND.replace("WHAT", self.END))
+        self.assertEqual(rc, 0)
+        self.assertEqual(len(store.done()), 2)
+        self.assertEqual(store.disturbances(), {
+            (0, mode): bench.REPEATS for mode in ("none", "vhost")})
+
     def test_what_fails_twice_fails_the_run(self):
         rc, store = self.run_with(self.ROUND.replace("WHAT", f"""
             if [ $mode = vhost ]; then {self.FAIL}; else {self.END}; fi"""))
@@ -475,10 +516,11 @@ class Reporting(unittest.TestCase):
                          "machine": {"cpus": 2, "cpu": "c", "memory_mib": 1,
                                      "kernel": "k"},
                          "parameters": {"amount": plan.FULL, "seed": 1}})
+            store.add(sample(mode="none", output="bad", boot=3))
+            store.add(end(event="disturbed"))
             for record in self.records():
                 store.add(record)
             store.add(end(event="failed", mode="qemu", logs="failed/qemu"))
-            store.add(sample(mode="none", output="bad", boot=3))
             made = report.Report(store, [{"workload": "map, batch 1",
                                           "requests": 8, "kernel": 1234.5,
                                           "user": 10}],
@@ -490,6 +532,7 @@ class Reporting(unittest.TestCase):
                       text)
         self.assertIn("`qemu` in round 1 failed", text)
         self.assertIn("a sample was no figure: none, TCP_STREAM", text)
+        self.assertIn("1 boots were made again", text)
         self.assertIn("| map, batch 1 | 1,234 | 10 |", text)
         self.assertIn("| `none` | exit to the kernel | 8,000 |  |  |", text)
         self.assertIn("static 4 GiB in runs, map, ms | static 4 GiB in runs, unmap, ms |", text)
