@@ -145,6 +145,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	xa_init_flags(&viommu->groups, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->eventqs, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&viommu->sources);
+	vhost_iommu_soft_init(viommu);
 	vhost_iommu_limits_init(viommu);
 
 	for (i = 0; i < viommu->nr_rqs; i++) {
@@ -213,6 +214,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	vhost_iommu_worker_retire(viommu);
 	vhost_dev_cleanup(&viommu->dev);
 	vhost_iommu_ram_set(viommu, NULL);
+	vhost_iommu_log_put(viommu);
 
 	scoped_guard(rwsem_write, &viommu->lock) {
 		vhost_iommu_endpoints_free(viommu);

@@ -21,10 +21,12 @@
  *   iommu_hwpt.c    page tables of an IOAS
  *   iommu_device.c  devices: attached, blocked, being reset
  *   iommu_nest.c    vIOMMUs, and their event queues
+ *   iommu_soft.c    accesses that the VMM makes for endpoints, and their faults
  *   iommu_event.c   event queue, and where events come from
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
  *   iommu_vq.c      what all queues need; iommu_stats.c  statistics
  *   iommu_xlat.c    what an access means, and the memory table
+ *   iommu_log.c     what of that has changed
  *   iommu_req.c     decode and stateless rules of the specification
  *   iommu_map.c     data structures of a domain
  *   iommu_format.c  formats of guest tables: iommu_arm.c, iommu_selftest.c
@@ -147,13 +149,33 @@ int vhost_iommu_refusal_get(struct vhost_iommu *viommu,
 			    struct vhost_iommu_get_refusal *args);
 void vhost_iommu_stats_show(struct vhost_iommu *viommu, struct seq_file *m);
 
+/* iommu_soft.c */
+void vhost_iommu_soft_init(struct vhost_iommu *viommu);
+int vhost_iommu_soft_translate(struct vhost_iommu *viommu,
+			       struct vhost_iommu_translate *args);
+void vhost_iommu_soft_forget(struct vhost_iommu *viommu, u32 id);
+
 /* iommu_xlat.c */
+int vhost_iommu_translate_locked(struct vhost_iommu *viommu, u32 endpoint,
+				 u64 iova, struct vhost_iommu_xlat *xlat);
 int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
 			  struct vhost_iommu_xlat *xlat);
 int vhost_iommu_ram_set(struct vhost_iommu *viommu, struct vhost_iotlb *umem);
 bool vhost_iommu_ram_has(struct vhost_iommu *viommu, u64 start, u64 last);
 int vhost_iommu_ram_addr(struct vhost_iommu *viommu, u64 phys, u64 *addr,
 			 u64 *len);
+
+/* iommu_log.c */
+int vhost_iommu_log_make(struct vhost_iommu *viommu, u32 *len);
+struct file *vhost_iommu_log_file(struct vhost_iommu *viommu);
+void vhost_iommu_log_put(struct vhost_iommu *viommu);
+u64 vhost_iommu_log_head(const struct vhost_iommu *viommu);
+void vhost_iommu_log_unmap(struct vhost_iommu *viommu,
+			   const struct vhost_iommu_domain *domain, u64 start,
+			   u64 last);
+void vhost_iommu_log_endpoint(struct vhost_iommu *viommu, u32 id);
+void vhost_iommu_log_group(struct vhost_iommu *viommu,
+			   const struct vhost_iommu_group *group);
 
 /* iommu_kick.c */
 int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,

@@ -529,8 +529,11 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id)
 	group = ep->group;
 	domain = ep->domain;
 	/* Who translates has not found it, or is done with it and its domain */
-	scoped_guard(write_lock, &viommu->xlat_lock)
+	scoped_guard(write_lock, &viommu->xlat_lock) {
 		xa_erase(&viommu->endpoints, id);
+		vhost_iommu_log_endpoint(viommu, id);
+	}
+	vhost_iommu_soft_forget(viommu, id);
 	if (domain)
 		vhost_iommu_domain_unlink(ep);
 	list_del(&ep->group_node);

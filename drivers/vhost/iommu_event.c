@@ -173,6 +173,8 @@ void vhost_iommu_events_kick(struct vhost_iommu *viommu)
 	scoped_cond_guard(rwsem_write_kill, return, &viommu->lock) {
 		list_for_each_entry(source, &viommu->sources, node)
 			vhost_vq_work_queue(vq, &source->work);
+		/* If buffers are few, another one has them the next time */
+		list_rotate_left(&viommu->sources);
 	}
 }
 

@@ -106,6 +106,8 @@ void vhost_iommu_group_set(struct vhost_iommu *viommu,
 
 	guard(write_lock)(&viommu->xlat_lock);
 
+	if (group->hw != hw || group->bypass != bypass)
+		vhost_iommu_log_group(viommu, group);
 	group->hw = hw;
 	group->bypass = bypass;
 }
@@ -236,8 +238,10 @@ void vhost_iommu_group_set_broken(struct vhost_iommu *viommu,
 
 	if (group->broken == broken)
 		return;
-	scoped_guard(write_lock, &viommu->xlat_lock)
+	scoped_guard(write_lock, &viommu->xlat_lock) {
 		group->broken = broken;
+		vhost_iommu_log_group(viommu, group);
+	}
 	WRITE_ONCE(viommu->nr_broken, broken ? viommu->nr_broken + nr :
 					       viommu->nr_broken - nr);
 }

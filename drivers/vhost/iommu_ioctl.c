@@ -2,6 +2,8 @@
 /*
  * vhost-iommu: the ioctls of <linux/vhost_iommu.h>, features and limits
  */
+#include <linux/fcntl.h>
+#include <linux/file.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
@@ -437,6 +439,27 @@ static int vhost_iommu_ioctl_get_attachment(struct vhost_iommu *viommu,
 	return 0;
 }
 
+static int vhost_iommu_ioctl_translate(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_translate *args = arg;
+	int rc;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	rc = vhost_dev_check_owner(&viommu->dev);
+	if (rc)
+		return rc;
+	return vhost_iommu_soft_translate(viommu, args);
+}
+
+/* See vhost_iommu_give_log() for the file */
+static int vhost_iommu_ioctl_get_log(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_get_log *args = arg;
+
+	return vhost_iommu_log_make(viommu, &args->out_len);
+}
+
 union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_info info;
 	struct vhost_iommu_set_config set_config;
@@ -456,6 +479,8 @@ union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_get_stats get_stats;
 	struct vhost_iommu_get_refusal get_refusal;
 	struct vhost_iommu_get_attachment get_attachment;
+	struct vhost_iommu_translate translate;
+	struct vhost_iommu_get_log get_log;
 };
 
 /*
@@ -464,7 +489,7 @@ union vhost_iommu_ioctl_arg {
  * mutex; those with lock under &vhost_iommu.lock, too. The argument is written back
  * after success if it has members to write, and after -EINTR, -EIO and -ENOMEM if it
  * says how far the call came. Those that are settled do not come in the middle of a
- * reset.
+ * reset. One opens a file, which the caller must not have if the call fails.
  */
 struct vhost_iommu_ioctl_head {
 	u32 size;
@@ -481,6 +506,7 @@ struct vhost_iommu_ioctl_op {
 	bool out;
 	bool pieces;
 	bool settled;
+	bool opens;
 };
 
 #define VHOST_IOMMU_OP(_call, _fn, _struct, _last, ...)			\
@@ -537,6 +563,11 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 		       .out = true),
 	VHOST_IOMMU_OP(GET_ATTACHMENT, get_attachment, get_attachment,
 		       out_mappings, .lock = true, .out = true),
+	VHOST_IOMMU_OP(GET_LOG, get_log, get_log, out_len, .owner = true,
+		       .opens = true),
+	VHOST_IOMMU_OP(TRANSLATE, translate, translate, out_sequence, .out = true,
+		       .flags = VHOST_IOMMU_ACCESS_READ |
+				VHOST_IOMMU_ACCESS_WRITE),
 };
 
 static u64 vhost_iommu_calls(void)
@@ -549,6 +580,22 @@ static u64 vhost_iommu_calls(void)
 		if (vhost_iommu_ioctl_ops[i].fn)
 			calls |= BIT_ULL(i);
 	return calls;
+}
+
+static int vhost_iommu_give_log(struct vhost_iommu *viommu,
+				struct vhost_iommu_get_log *args, u32 size,
+				void __user *argp)
+{
+	FD_PREPARE(fdf, O_CLOEXEC, vhost_iommu_log_file(viommu));
+
+	if (fdf.err)
+		return fdf.err;
+	args->size = size;
+	args->out_fd = fd_prepare_fd(fdf);
+	if (copy_to_user(argp, args, min_t(size_t, size, sizeof(*args))))
+		return -EFAULT;
+	fd_publish(fdf);
+	return 0;
 }
 
 static long vhost_iommu_own_call(struct vhost_iommu *viommu,
@@ -566,6 +613,8 @@ static long vhost_iommu_own_call(struct vhost_iommu *viommu,
 	} else {
 		rc = op->fn(viommu, arg);
 	}
+	if (!rc && op->opens)
+		return vhost_iommu_give_log(viommu, &arg->get_log, size, argp);
 	/* The caller may have changed it since */
 	head->size = size;
 	if (((!rc && op->out) ||
@@ -611,7 +660,7 @@ long vhost_iommu_own_ioctl(struct vhost_iommu *viommu, unsigned int cmd,
 	if (head->flags & ~op->flags)
 		return -EOPNOTSUPP;
 
-	/* Statistics are to be had whatever somebody else is doing */
+	/* These are to be had whatever somebody else is doing */
 	if (!op->owner)
 		return vhost_iommu_own_call(viommu, op, &arg, size, argp);
 

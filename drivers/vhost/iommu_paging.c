@@ -46,8 +46,10 @@ static void vhost_iommu_tree_del(struct vhost_iommu *viommu,
 				 struct vhost_iommu_map *map)
 {
 	vhost_iommu_build_drop(viommu, domain, true);
-	scoped_guard(write_lock, &viommu->xlat_lock)
+	scoped_guard(write_lock, &viommu->xlat_lock) {
 		vhost_iommu_map_erase(&domain->maps, map);
+		vhost_iommu_log_unmap(viommu, domain, map->start, map->last);
+	}
 	atomic64_dec(&viommu->mappings);
 	atomic64_sub(map->last - map->start + 1, &viommu->mapped_bytes);
 	domain->unmaps++;
@@ -62,8 +64,13 @@ static void vhost_iommu_tree_resize(struct vhost_iommu *viommu,
 	vhost_iommu_build_drop(viommu, domain, true);
 	atomic64_add((last - start) - (map->last - map->start),
 		     &viommu->mapped_bytes);
-	scoped_guard(write_lock, &viommu->xlat_lock)
+	scoped_guard(write_lock, &viommu->xlat_lock) {
+		/* What was told of the mapping before is about all of it */
+		if (start > map->start || last < map->last)
+			vhost_iommu_log_unmap(viommu, domain, map->start,
+					      map->last);
 		vhost_iommu_map_resize(&domain->maps, map, start, last);
+	}
 }
 
 static bool vhost_iommu_is_doorbell(const struct vhost_iommu *viommu,

@@ -163,7 +163,8 @@ static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
 	case VHOST_IOMMU_STAT_EVENTS_DROPPED:
 		return READ_ONCE(viommu->eq.dropped);
 	case VHOST_IOMMU_STAT_EVENTS_LOST:
-		return READ_ONCE(viommu->eq.lost);
+		return READ_ONCE(viommu->eq.lost) +
+		       READ_ONCE(viommu->soft.lost);
 	case VHOST_IOMMU_STAT_QUEUE_REQUESTS:
 		return vhost_iommu_stat_queue(&viommu->rqs[index].count);
 	default:

@@ -33,6 +33,8 @@
 #define VHOST_IOMMU_MAX_VIOMMUS		64
 #define VHOST_IOMMU_MAX_EVENTQS		128
 #define VHOST_IOMMU_MAX_QUEUES		16
+/* Of emulated endpoints, which wait for the guest's buffers */
+#define VHOST_IOMMU_SOFT_FAULTS		64
 /* Above all domain IDs */
 #define VHOST_IOMMU_NO_DOMAIN		BIT_ULL(32)
 /* Room for types of requests, and for statuses */
@@ -83,6 +85,7 @@ struct vhost_iommu_host {
 struct vhost_iommu;
 struct vhost_iommu_rq;
 struct vhost_iommu_source;
+struct vhost_iommu_log_area;
 
 /**
  * struct vhost_iommu_source_ops - What a source of events does
@@ -287,6 +290,8 @@ struct vhost_iommu_hwpt {
  * @endpoints: Endpoints in the domain
  * @nr_devices: Number of them that are devices
  * @drained: Its last endpoint is leaving it, and some of @maps are gone already
+ * @translated: The VMM has asked what its addresses mean. Set under
+ *              &vhost_iommu.xlat_lock.
  */
 struct vhost_iommu_domain {
 	struct mutex lock;	/* mappings, see above */
@@ -310,6 +315,7 @@ struct vhost_iommu_domain {
 	struct list_head endpoints;
 	unsigned int nr_devices;
 	bool drained;
+	bool translated;
 };
 
 /**
@@ -575,12 +581,36 @@ struct vhost_iommu_refusals {
  * @last: Last IOVA
  * @phys: Guest-physical address that @start stands for
  * @perm: What is allowed: VIRTIO_IOMMU_MAP_F_READ, VIRTIO_IOMMU_MAP_F_WRITE
+ * @state: Where the endpoint's DMA goes, one of enum vhost_iommu_endpoint_state
+ * @domain: Its domain, if @state has one
+ * @sequence: Number of the log's next entry at this moment; 0 if there is no log
  */
 struct vhost_iommu_xlat {
 	u64 start;
 	u64 last;
 	u64 phys;
 	u32 perm;
+	u32 state;
+	u32 domain;
+	u64 sequence;
+};
+
+/**
+ * struct vhost_iommu_soft - Faults of accesses that the VMM makes
+ * @source: What is forwarded: an endpoint ID instead of the vDEVICE in the event
+ * @lock: Covers the others
+ * @lost: Number of faults that there was no room for; read without @lock
+ * @first: Index of the first one
+ * @nr: Number of them
+ * @faults: They, a ring
+ */
+struct vhost_iommu_soft {
+	struct vhost_iommu_source source;
+	spinlock_t lock;	/* taken by any thread that makes an access */
+	u64 lost;
+	unsigned int first;
+	unsigned int nr;
+	struct vhost_iommu_event faults[VHOST_IOMMU_SOFT_FAULTS];
 };
 
 /**
@@ -670,7 +700,8 @@ struct vhost_iommu_rq {
  * @dead: The ring could not be read
  * @faults: Faults given to the guest
  * @dropped: Events that no fault was made of
- * @lost: Events that were lost before they could be read
+ * @lost: Events that were lost before they could be read, but for those of
+ *        &vhost_iommu.soft
  */
 struct vhost_iommu_eq {
 	struct vhost_virtqueue vq;
@@ -694,6 +725,7 @@ struct vhost_iommu_eq {
  * @configured: SET_CONFIG was called
  * @proposals: Feature bits without a specification that are offered. Changed under
  *             @dev.mutex.
+ * @soft: Faults of accesses that the VMM makes
  * @worker_only: A thread that kicks serves nothing. Changed under @dev.mutex.
  * @wanted: Somebody waits for a ring: who serves it is to let go of it. Changed
  *          under @dev.mutex.
@@ -701,8 +733,11 @@ struct vhost_iommu_eq {
  * @refused: MAP requests that were not carried out
  * @xlat_lock: Is taken for writing to change what translation looks at: @ram and,
  *             together with @lock, the group of an endpoint, @endpoints when one
- *             goes, @hw, @bypass and @broken of groups, and the mappings of a domain
+ *             goes, @hw, @bypass and @broken of groups, the mappings of a domain,
+ *             and @log
  * @ram: The memory table, or NULL. Changed under @dev.mutex.
+ * @log: Changes that a VMM which translates reads of, or NULL. Set once, under
+ *       @dev.mutex as well.
  * @lock: Covers all that follows. Is taken for reading by requests that leave domains,
  *        endpoints and groups as they are, piece by piece: MAP, UNMAP, INVALIDATE and
  *        PROBE. What a domain holds of mappings has &vhost_iommu_domain.lock. Whoever
@@ -719,7 +754,7 @@ struct vhost_iommu_eq {
  * @nests_end: Above the highest index of @nests that was ever in use
  * @eventqs: Event queues of vIOMMUs, by the VMM's number
  * @nr_eventqs: Number of @eventqs
- * @sources: Where events come from. Changed under @dev.mutex as well.
+ * @sources: Where events come from. They come and go under @dev.mutex as well.
  * @stale: One of @nests is, see &vhost_iommu_nest.stale
  * @domains: By domain ID
  * @nr_domains: Number of @domains
@@ -757,9 +792,11 @@ struct vhost_iommu {
 	bool wanted;
 	atomic64_t ring_errors;
 	struct vhost_iommu_refusals refused;
+	struct vhost_iommu_soft soft;
 
 	rwlock_t xlat_lock;	/* what translation looks at, see above */
 	struct vhost_iommu_ram *ram;
+	struct vhost_iommu_log_area *log;
 	struct rw_semaphore lock;
 	struct vhost_iommu_rq *holder;
 	bool holder_awaited;

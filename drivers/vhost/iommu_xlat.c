@@ -50,23 +50,28 @@ vhost_iommu_xlat_resv(const struct vhost_iommu_endpoint *ep, u64 iova,
 	return NULL;
 }
 
-static void vhost_iommu_xlat_map(const struct vhost_iommu_domain *domain,
-				 struct vhost_iommu_xlat *xlat, u64 iova)
+/* A member of a group that is in no domain has no say in what is mapped there */
+static void vhost_iommu_xlat_map(struct vhost_iommu_domain *domain,
+				 struct vhost_iommu_xlat *xlat, u64 iova,
+				 u64 start, u64 last)
 {
 	const struct vhost_iommu_map *map;
 
+	/* Who changes a mapping holds the lock for writing, and sees it */
+	if (!READ_ONCE(domain->translated))
+		WRITE_ONCE(domain->translated, true);
 	map = vhost_iommu_map_first(&domain->maps, iova, iova);
 	if (!map)
 		return;
-	xlat->start = map->start;
-	xlat->last = map->last;
-	xlat->phys = map->phys;
+	xlat->start = max(map->start, start);
+	xlat->last = min(map->last, last);
+	xlat->phys = map->phys + (xlat->start - map->start);
 	xlat->perm = map->flags & (VIRTIO_IOMMU_MAP_F_READ |
 				   VIRTIO_IOMMU_MAP_F_WRITE);
 }
 
 /**
- * vhost_iommu_translate - Translate an IOVA of an endpoint
+ * vhost_iommu_translate_locked - Translate an IOVA of an endpoint
  * @viommu: The device
  * @endpoint: Endpoint ID
  * @iova: The IOVA
@@ -76,25 +81,26 @@ static void vhost_iommu_xlat_map(const struct vhost_iommu_domain *domain,
  * Tables of the guest are not walked: to those that are attached to them nothing is
  * allowed. Writes to the MSI region go where they are.
  *
- * Context: Any but interrupts. Takes &vhost_iommu.xlat_lock.
+ * Context: With &vhost_iommu.xlat_lock held.
  * Return: 0, or -ENOENT if there is no such endpoint.
  */
-int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
-			  struct vhost_iommu_xlat *xlat)
+int vhost_iommu_translate_locked(struct vhost_iommu *viommu, u32 endpoint,
+				 u64 iova, struct vhost_iommu_xlat *xlat)
 {
 	const struct vhost_iommu_resv_node *resv;
 	const struct vhost_iommu_endpoint *ep;
 	const struct vhost_iommu_domain *domain;
-	u64 start = 0, last = VHOST_IOMMU_XLAT_MAX;
-	u32 state;
+	u64 start = 0, last = U64_MAX;
+
+	lockdep_assert_held(&viommu->xlat_lock);
 
 	vhost_iommu_xlat_identity(xlat, iova, iova, 0);
-
-	guard(read_lock)(&viommu->xlat_lock);
-
 	ep = xa_load(&viommu->endpoints, endpoint);
 	if (!ep || !ep->group)
 		return -ENOENT;
+	xlat->state = vhost_iommu_endpoint_state(ep, &domain);
+	xlat->domain = domain ? domain->id : 0;
+	xlat->sequence = vhost_iommu_log_head(viommu);
 	resv = vhost_iommu_xlat_resv(ep, iova, &start, &last);
 	if (resv) {
 		vhost_iommu_xlat_identity(xlat, resv->start, resv->last,
@@ -102,15 +108,34 @@ int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
 						      0);
 		return 0;
 	}
-	state = vhost_iommu_endpoint_state(ep, &domain);
-	if (state == VHOST_IOMMU_STATE_PAGING)
-		vhost_iommu_xlat_map(domain, xlat, iova);
-	else if ((state == VHOST_IOMMU_STATE_BYPASS ||
-		  state == VHOST_IOMMU_STATE_BYPASS_DOMAIN) && iova <= last)
-		vhost_iommu_xlat_identity(xlat, start, last,
+	if (xlat->state == VHOST_IOMMU_STATE_PAGING)
+		vhost_iommu_xlat_map(ep->group->hw, xlat, iova, start, last);
+	else if ((xlat->state == VHOST_IOMMU_STATE_BYPASS ||
+		  xlat->state == VHOST_IOMMU_STATE_BYPASS_DOMAIN) &&
+		 iova <= VHOST_IOMMU_XLAT_MAX)
+		vhost_iommu_xlat_identity(xlat, start,
+					  min(last, VHOST_IOMMU_XLAT_MAX),
 					  VIRTIO_IOMMU_MAP_F_READ |
 					  VIRTIO_IOMMU_MAP_F_WRITE);
 	return 0;
+}
+
+/**
+ * vhost_iommu_translate - Translate an IOVA of an endpoint
+ * @viommu: The device
+ * @endpoint: Endpoint ID
+ * @iova: The IOVA
+ * @xlat: The answer, see vhost_iommu_translate_locked()
+ *
+ * Context: Any but interrupts. Takes &vhost_iommu.xlat_lock.
+ * Return: 0, or -ENOENT if there is no such endpoint.
+ */
+int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
+			  struct vhost_iommu_xlat *xlat)
+{
+	guard(read_lock)(&viommu->xlat_lock);
+
+	return vhost_iommu_translate_locked(viommu, endpoint, iova, xlat);
 }
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_translate);
 

@@ -43,6 +43,7 @@
  *    begun and not come to its end
  *  - EEXIST: there is such an object, or a range overlaps another one
  *  - ENOENT: there is no such object or range
+ *  - EMFILE, ENFILE: the process, or the system, has no room for another file
  *  - ENOSPC: a limit of the device is reached
  *  - ENOMEM: out of memory
  *  - EIO: the IOMMU did not do what was asked for; the endpoint is blocked
@@ -81,6 +82,8 @@
 #define VHOST_IOMMU_GET_STATS		_IO(VHOST_IOMMU_TYPE, 0x0F)
 #define VHOST_IOMMU_GET_REFUSAL		_IO(VHOST_IOMMU_TYPE, 0x10)
 #define VHOST_IOMMU_GET_ATTACHMENT	_IO(VHOST_IOMMU_TYPE, 0x11)
+#define VHOST_IOMMU_TRANSLATE		_IO(VHOST_IOMMU_TYPE, 0x12)
+#define VHOST_IOMMU_GET_LOG		_IO(VHOST_IOMMU_TYPE, 0x13)
 
 /*
  * Rings, as the guest numbers its virtqueues: the first request queue, the event queue,
@@ -639,7 +642,7 @@ struct vhost_iommu_set_bypass {
  *                                   the event queue removed, or the guest's buffer
  *                                   could not be written to
  * @VHOST_IOMMU_STAT_EVENTS_LOST: Events that the IOMMU's queue in the host had no
- *                                room for
+ *                                room for, and faults of VHOST_IOMMU_TRANSLATE
  * @VHOST_IOMMU_STAT_INV_COMMANDS: Commands to the physical IOMMU that INVALIDATE
  *                                 requests were turned into, without repetitions
  * @VHOST_IOMMU_STAT_INV_CALLS: Arrays that these commands were handed over in
@@ -796,6 +799,143 @@ struct vhost_iommu_get_attachment {
 	__u32 out_viommu;
 	__u32 out_hwpt_id;
 	__aligned_u64 out_mappings;
+};
+
+/**
+ * enum vhost_iommu_access - flags of VHOST_IOMMU_TRANSLATE, and what it answers
+ * @VHOST_IOMMU_ACCESS_READ: Reading memory
+ * @VHOST_IOMMU_ACCESS_WRITE: Writing to memory
+ */
+enum vhost_iommu_access {
+	VHOST_IOMMU_ACCESS_READ = 1 << 0,
+	VHOST_IOMMU_ACCESS_WRITE = 1 << 1,
+};
+
+/**
+ * struct vhost_iommu_translate - ioctl(VHOST_IOMMU_TRANSLATE)
+ * @size: sizeof(struct vhost_iommu_translate)
+ * @flags: The access that is being made, a combination of enum vhost_iommu_access; 0
+ *         just to look
+ * @endpoint: Endpoint ID; ENOENT if it is not there
+ * @__reserved: Must be 0
+ * @iova: I/O virtual address
+ * @out_start: First IOVA that the answer is about: the whole mapping, or as much of an
+ *             endpoint that nothing is translated for as lies between its reserved
+ *             regions, up to an address of 52 bits; @iova where nothing is mapped
+ * @out_last: Last IOVA that it is about
+ * @out_phys: Guest-physical address that @out_start stands for
+ * @out_access: What is allowed, a combination of enum vhost_iommu_access
+ * @out_state: Where the endpoint's DMA goes, one of enum vhost_iommu_endpoint_state
+ * @out_domain: The domain ID, if @out_state says that it is in one
+ * @__reserved2: Is written as 0
+ * @out_sequence: &vhost_iommu_log.head at the moment of the answer; 0 if there is no
+ *                log
+ *
+ * For a VMM that makes the accesses of an endpoint itself, as of a device that it
+ * emulates. What is not allowed is not an error: a part of @flags that is not in
+ * @out_access becomes one fault of the guest's. 64 faults can wait for a buffer of the
+ * event queue beside the next one, further ones are counted as lost. In the MSI region of its PROBE
+ * properties an endpoint can write, whatever domain it is in; tables of the guest are
+ * not walked, nothing is allowed where they translate.
+ *
+ * Can be called by the owner at any time, running or not, by any number of threads.
+ * Waits for nobody, least of all for a request that is in progress. The answer is as
+ * of a moment within the call: once a request is answered, or a call has returned that
+ * changes endpoints, memory, bypass or all of it, no call that begins later tells of what
+ * was before. What the VMM keeps it has to forget when the log says so.
+ */
+struct vhost_iommu_translate {
+	__u32 size;
+	__u32 flags;
+	__u32 endpoint;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	__aligned_u64 out_start;
+	__aligned_u64 out_last;
+	__aligned_u64 out_phys;
+	__u32 out_access;
+	__u32 out_state;
+	__u32 out_domain;
+	__u32 __reserved2;
+	__aligned_u64 out_sequence;
+};
+
+/**
+ * enum vhost_iommu_log_kind - what an entry of the log is about
+ * @VHOST_IOMMU_LOG_DOMAIN: What was told of a range of a domain
+ * @VHOST_IOMMU_LOG_ENDPOINT: All that was told of an endpoint
+ * @VHOST_IOMMU_LOG_ALL: All that was told
+ */
+enum vhost_iommu_log_kind {
+	VHOST_IOMMU_LOG_DOMAIN = 1,
+	VHOST_IOMMU_LOG_ENDPOINT = 2,
+	VHOST_IOMMU_LOG_ALL = 3,
+};
+
+/**
+ * struct vhost_iommu_log_entry - Answers that do not hold any more
+ * @start: First IOVA
+ * @last: Last IOVA
+ * @id: ID of the domain or endpoint
+ * @kind: One of enum vhost_iommu_log_kind. A reader that does not know it forgets
+ *        all it has.
+ */
+struct vhost_iommu_log_entry {
+	__aligned_u64 start;
+	__aligned_u64 last;
+	__u32 id;
+	__u32 kind;
+};
+
+/**
+ * struct vhost_iommu_log - What the file of VHOST_IOMMU_GET_LOG has
+ * @head: Number of the next entry; the first one is 1
+ * @nr: Length of @entries
+ * @__reserved: Is 0
+ * @entries: The last ones: number N is at index N % @nr
+ *
+ * For a VMM that keeps answers of VHOST_IOMMU_TRANSLATE. With each of them it keeps
+ * &vhost_iommu_translate.out_domain, and for all of them the @head up to which it has
+ * followed the log, to begin with that of when it kept nothing. Before it uses an answer
+ * it
+ *
+ *  - reads @head, with acquire semantics. If that is where it is, what it keeps holds.
+ *  - otherwise reads the entries from there on and then, after a read barrier, @head once
+ *    more. If that is @nr or more beyond where it is, what it has read may have been
+ *    overwritten: it forgets all answers. If not, it forgets those that an entry is
+ *    about, even in part. Either way it has followed the @head that it read first.
+ *
+ * A new answer it keeps only if it has not followed the log beyond
+ * &vhost_iommu_translate.out_sequence, and only what it allows: there are no entries for
+ * what is mapped.
+ *
+ * The entry is there before the reply to the request that it comes of: whoever knows of
+ * the reply finds it. There may be entries for what has not changed.
+ */
+struct vhost_iommu_log {
+	__aligned_u64 head;
+	__u32 nr;
+	__u32 __reserved;
+	struct vhost_iommu_log_entry entries[];
+};
+
+/**
+ * struct vhost_iommu_get_log - ioctl(VHOST_IOMMU_GET_LOG)
+ * @size: sizeof(struct vhost_iommu_get_log)
+ * @flags: Must be 0
+ * @out_fd: A file, close-on-exec, to be mapped with PROT_READ from offset 0 on: struct
+ *          vhost_iommu_log
+ * @out_len: Its length in bytes
+ *
+ * The first call makes the log, of which there is one for the device; further calls give
+ * further files of it. It can be read for as long as it is mapped, and is not written to
+ * any more when the device's file is closed. EMFILE, ENFILE: no room for a file.
+ */
+struct vhost_iommu_get_log {
+	__u32 size;
+	__u32 flags;
+	__s32 out_fd;
+	__u32 out_len;
 };
 
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

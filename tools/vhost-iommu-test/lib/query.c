@@ -163,3 +163,22 @@ __u32 vmm_ep_hwpt(struct vmm *v, __u32 id)
 		return ~0u;
 	return a.out_hwpt_id;
 }
+
+/**
+ * vmm_translate() - VHOST_IOMMU_TRANSLATE
+ * @v: VMM
+ * @ep: Endpoint ID
+ * @iova: I/O virtual address
+ * @access: Access that is made, 0 to look
+ * @t: Is filled
+ */
+int vmm_translate(struct vmm *v, __u32 ep, __u64 iova, __u32 access,
+		  struct vhost_iommu_translate *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->size = sizeof(*t);
+	t->flags = access;
+	t->endpoint = ep;
+	t->iova = iova;
+	return xioctl(v->fd, VHOST_IOMMU_TRANSLATE, t);
+}

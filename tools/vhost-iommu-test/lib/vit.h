@@ -347,6 +347,8 @@ int vmm_attachment(struct vmm *v, __u32 ep, __u32 pasid,
 		   struct vhost_iommu_get_attachment *a);
 int vmm_ep_state(struct vmm *v, __u32 id);
 __u32 vmm_ep_hwpt(struct vmm *v, __u32 id);
+int vmm_translate(struct vmm *v, __u32 ep, __u64 iova, __u32 access,
+		  struct vhost_iommu_translate *t);
 
 /* hold.c: memory that keeps whoever touches it waiting */
 

@@ -143,15 +143,20 @@ static int call_open(struct env *e)
 	return rc;
 }
 
+static int open_owned(struct vmm *v)
+{
+	int rc;
+
+	vmm_init(v);
+	rc = vmm_open(v);
+	return rc ? rc : vmm_set_owner(v);
+}
+
 static int call_owner(struct env *e)
 {
 	struct vmm v;
-	int rc;
+	int rc = open_owned(&v);
 
-	vmm_init(&v);
-	rc = vmm_open(&v);
-	if (!rc)
-		rc = vmm_set_owner(&v);
 	vmm_close(&v);
 	return rc;
 }
@@ -200,6 +205,29 @@ static int call_info(struct env *e)
 	rc = vmm_refusal(&e->v, &r);
 	/* There may have been none */
 	return rc == -ENOENT ? 0 : rc;
+}
+
+static int call_log(struct env *e)
+{
+	struct vhost_iommu_get_log a = { .size = sizeof(a) };
+	struct vmm v;
+	int rc;
+
+	/* The first call makes it */
+	rc = open_owned(&v);
+	if (!rc)
+		rc = xioctl(v.fd, VHOST_IOMMU_GET_LOG, &a);
+	if (!rc)
+		close(a.out_fd);
+	vmm_close(&v);
+	return rc;
+}
+
+static int call_translate(struct env *e)
+{
+	struct vhost_iommu_translate t;
+
+	return vmm_translate(&e->v, EP(0), IOVA, MAP_R, &t);
 }
 
 static int call_doorbell(struct env *e)
@@ -400,6 +428,8 @@ static const struct step api[] = {
 	{ "REMOVE_EVENTQ", prep_remove_eventq, call_remove_eventq,
 	  undo_eventq },
 	{ "SET_BYPASS", nothing, call_bypass, undo_bypass },
+	{ "GET_LOG", nothing, call_log, no_undo },
+	{ "TRANSLATE", nothing, call_translate, no_undo },
 	{ "REMOVE_RAM", prep_cut, call_cut, no_undo },
 	{ "RESET", prep_reset, call_reset, no_undo },
 	{ "RESET of tables", prep_table_reset, call_reset, no_undo },

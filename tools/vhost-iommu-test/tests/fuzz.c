@@ -4,6 +4,7 @@
  * rings, after which the device has to work. VHOST_IOMMU_TEST_SEED gives the
  * seed, which is printed.
  */
+#include "soft.h"
 #include "suite.h"
 #include "table.h"
 
@@ -76,6 +77,9 @@ struct model {
 		unsigned int table;
 		/* For each page: the number of its mapping, or 0 */
 		unsigned int page[NR_PAGES];
+		/* And where it is, with what permissions */
+		__u64 phys[NR_PAGES];
+		__u32 access[NR_PAGES];
 	} dom[NR_DOM + 2];
 	unsigned int next;
 };
@@ -170,7 +174,7 @@ static int model_detach(struct model *m, int dom, int ep)
 }
 
 static int model_map(struct model *m, int dom, unsigned int at, unsigned int n,
-		     bool ram, __u32 flags)
+		     __u64 phys, __u32 flags)
 {
 	unsigned int i;
 
@@ -188,11 +192,14 @@ static int model_map(struct model *m, int dom, unsigned int at, unsigned int n,
 	if (m->ep_dom[2] == dom && RESV_PAGE >= at && RESV_PAGE < at + n)
 		return INVAL;
 	/* There is no doorbell */
-	if (flags & VIRTIO_IOMMU_MAP_F_MMIO || !ram)
+	if (flags & VIRTIO_IOMMU_MAP_F_MMIO || phys == NOT_RAM_GPA)
 		return INVAL;
 	m->next++;
-	for (i = at; i < at + n; i++)
+	for (i = at; i < at + n; i++) {
 		m->dom[dom].page[i] = m->next;
+		m->dom[dom].phys[i] = phys + (i - at) * PAGE;
+		m->dom[dom].access[i] = flags & MAP_RW;
+	}
 	return OK;
 }
 
@@ -251,6 +258,34 @@ static bool dma_agrees(struct env *e, const struct model *m, __u64 *seed)
 	return ok == may;
 }
 
+/* So is what the VMM is told of any of them, now or before */
+static bool soft_agrees(const struct model *m, struct soft_cache *c,
+			__u64 *seed)
+{
+	unsigned int i = rand64(seed) % NR_EP, k = rand64(seed) % NR_PAGES;
+	int dom = m->ep_dom[i];
+	__u64 iova = IOVA + k * PAGE, phys;
+	struct vhost_iommu_translate t;
+
+	if (eps[i] == c->ep ? soft_translate(c, iova, &t) :
+			      vmm_translate(c->v, eps[i], iova, 0, &t))
+		return false;
+	phys = t.out_phys + iova - t.out_start;
+	if (dom < 0 || (i == 2 && k == RESV_PAGE))
+		return !t.out_access;
+	switch (m->dom[dom].kind) {
+	case BYPASS:
+		return t.out_access == MAP_RW && phys == iova;
+	case TABLE:
+		return !t.out_access;
+	default:
+		if (!m->dom[dom].page[k])
+			return !t.out_access;
+		return t.out_access == m->dom[dom].access[k] &&
+		       phys == m->dom[dom].phys[k];
+	}
+}
+
 TEST_F_TIMEOUT(fuzz, requests, 180)
 {
 	struct virtio_iommu_probe_resv_mem p;
@@ -267,10 +302,12 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 	struct vmm *v = self->v;
 	__u64 end, seed = self->seed;
 	unsigned long n = 0;
+	struct soft_cache c;
 
 	probe_resv(&p, 0, IOVA + RESV_PAGE * PAGE,
 		   IOVA + (RESV_PAGE + 1) * PAGE - 1);
 	ASSERT_EQ(0, vmm_add_endpoint(v, EMU(0), NULL, -1, &p, sizeof(p)));
+	ASSERT_EQ(0, soft_open(&c, v, EMU(0)));
 	end = now_ns() + self->seconds * 1000000000ULL;
 	for (n = 0; now_ns() < end; n++) {
 		__u64 r = rand64(&seed);
@@ -279,7 +316,7 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 		unsigned int len = (r >> 24) % 8, queue;
 		__u32 flags = (r >> 32) % 4;
 		bool ram = (r >> 40) % 16, mmio = !((r >> 44) % 16);
-		__u64 iova = IOVA + at * PAGE;
+		__u64 iova = IOVA + at * PAGE, phys;
 
 		/* Each is waited for, so it does not matter which queue it is from */
 		queue = rand64(&seed) % variant->queues;
@@ -318,9 +355,10 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 			/* The model's marks: bit 31 says readable */
 			m.next = (m.next & 0x7fffffff) |
 				 (flags & MAP_R ? 0x80000000 : 0);
-			want = model_map(&m, dom, at, len, ram, flags);
-			got = g_map(v, dom, iova, iova + len * PAGE - 1,
-				    ram ? RAM_GPA + at * PAGE : NOT_RAM_GPA,
+			phys = ram ? RAM_GPA + rand64(&seed) % 64 * PAGE :
+				     NOT_RAM_GPA;
+			want = model_map(&m, dom, at, len, phys, flags);
+			got = g_map(v, dom, iova, iova + len * PAGE - 1, phys,
 				    flags);
 			break;
 		default:
@@ -333,12 +371,17 @@ TEST_F_TIMEOUT(fuzz, requests, 180)
 			       status_name(got), status_name(want));
 		ASSERT_TRUE(dma_agrees(&self->e, &m, &seed))
 			TH_LOG("DMA after request %lu (0x%llx)", n, r);
+		ASSERT_TRUE(soft_agrees(&m, &c, &seed))
+			TH_LOG("translation after request %lu (0x%llx)", n, r);
 		if (!(n % 64)) {
 			ASSERT_EQ(0, vmm_stats(v, &s));
 			ASSERT_EQ(model_bytes(&m), s.mapped_bytes);
 		}
 	}
-	ksft_print_msg("%lu requests\n", n);
+	ksft_print_msg("%lu requests, %llu translations that were kept\n", n,
+		       c.hits);
+	EXPECT_LT(0, c.hits);
+	soft_close(&c);
 }
 
 /* Requests of table mode are seldom right by chance */

@@ -152,6 +152,35 @@ AT(get_attachment, out_viommu, 40);
 AT(get_attachment, out_hwpt_id, 44);
 AT(get_attachment, out_mappings, 48);
 
+SIZE(translate, 72);
+AT(translate, endpoint, 8);
+AT(translate, __reserved, 12);
+AT(translate, iova, 16);
+AT(translate, out_start, 24);
+AT(translate, out_last, 32);
+AT(translate, out_phys, 40);
+AT(translate, out_access, 48);
+AT(translate, out_state, 52);
+AT(translate, out_domain, 56);
+AT(translate, __reserved2, 60);
+AT(translate, out_sequence, 64);
+
+SIZE(log_entry, 24);
+AT(log_entry, start, 0);
+AT(log_entry, last, 8);
+AT(log_entry, id, 16);
+AT(log_entry, kind, 20);
+
+SIZE(log, 16);
+AT(log, head, 0);
+AT(log, nr, 8);
+AT(log, __reserved, 12);
+AT(log, entries, 16);
+
+SIZE(get_log, 16);
+AT(get_log, out_fd, 8);
+AT(get_log, out_len, 12);
+
 /* The ioctl numbers don't change either */
 _Static_assert(VHOST_IOMMU_GET_INFO == 0xbc00, "GET_INFO");
 _Static_assert(VHOST_IOMMU_SET_CONFIG == 0xbc01, "SET_CONFIG");
@@ -171,6 +200,8 @@ _Static_assert(VHOST_IOMMU_RESET == 0xbc0e, "RESET");
 _Static_assert(VHOST_IOMMU_GET_STATS == 0xbc0f, "GET_STATS");
 _Static_assert(VHOST_IOMMU_GET_REFUSAL == 0xbc10, "GET_REFUSAL");
 _Static_assert(VHOST_IOMMU_GET_ATTACHMENT == 0xbc11, "GET_ATTACHMENT");
+_Static_assert(VHOST_IOMMU_TRANSLATE == 0xbc12, "TRANSLATE");
+_Static_assert(VHOST_IOMMU_GET_LOG == 0xbc13, "GET_LOG");
 
 /* What figures are called, too */
 _Static_assert(VHOST_IOMMU_STAT_REQUESTS == 1, "STAT_REQUESTS");

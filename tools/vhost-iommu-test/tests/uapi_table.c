@@ -116,7 +116,7 @@ static int prep_refusal(struct vmm *v, void *arg)
 
 static int prep_endpoint(struct vmm *v, void *arg)
 {
-	/* The ID is at the same place in REMOVE_ENDPOINT and GET_ATTACHMENT */
+	/* The ID is at the same place in all calls that are about one endpoint */
 	struct vhost_iommu_remove_endpoint *a = arg;
 
 	a->endpoint = EMU(0);
@@ -209,7 +209,12 @@ static int prep_bypass(struct vmm *v, void *arg)
 	X(get_refusal, GET_REFUSAL, get_refusal, prep_refusal,		\
 	  .anybody = true)						\
 	X(get_attachment, GET_ATTACHMENT, get_attachment,		\
-	  prep_endpoint, .anybody = true)
+	  prep_endpoint, .anybody = true)				\
+	X(translate, TRANSLATE, translate, prep_endpoint,		\
+	  .known_flags = VHOST_IOMMU_ACCESS_READ |			\
+			 VHOST_IOMMU_ACCESS_WRITE,			\
+	  RESERVED(translate))						\
+	X(get_log, GET_LOG, get_log, prep_none, .known_flags = 0)
 
 #define AS_ENUM(n, c, s, p, ...) IOCTL_##n,
 enum { IOCTLS(AS_ENUM) NR_IOCTLS };

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vhost-iommu: endpoints that the VMM emulates
+ *
+ * The VMM makes their accesses itself, and asks what each of them means. What is not
+ * allowed becomes a fault of the guest's, as if the hardware had met it.
+ */
+#include <linux/compiler.h>
+#include <linux/spinlock.h>
+
+#include "iommu.h"
+
+/* Instead of the ID of an endpoint that was removed; no ID is like this */
+#define VHOST_IOMMU_SOFT_GONE		U64_MAX
+
+static struct vhost_iommu_soft *
+vhost_iommu_source_soft(struct vhost_iommu_source *source)
+{
+	return container_of(source, struct vhost_iommu_soft, source);
+}
+
+static int vhost_iommu_soft_next(struct vhost_iommu_source *source)
+{
+	struct vhost_iommu_soft *soft = vhost_iommu_source_soft(source);
+
+	guard(spinlock)(&soft->lock);
+
+	if (!soft->nr)
+		return 0;
+	source->event = soft->faults[soft->first];
+	soft->first = (soft->first + 1) % VHOST_IOMMU_SOFT_FAULTS;
+	soft->nr--;
+	return 1;
+}
+
+static const struct vhost_iommu_endpoint *
+vhost_iommu_soft_whose(struct vhost_iommu_source *source)
+{
+	u64 id = source->event.virt_id;
+
+	return id == VHOST_IOMMU_SOFT_GONE ?
+	       NULL : xa_load(&source->viommu->endpoints, id);
+}
+
+static const struct vhost_iommu_source_ops vhost_iommu_soft_ops = {
+	.next = vhost_iommu_soft_next,
+	.whose = vhost_iommu_soft_whose,
+};
+
+/**
+ * vhost_iommu_soft_init - Prepare for faults of accesses that the VMM makes
+ * @viommu: The device, which nobody else knows yet
+ */
+void vhost_iommu_soft_init(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_soft *soft = &viommu->soft;
+
+	spin_lock_init(&soft->lock);
+	vhost_iommu_source_init(&soft->source, viommu, &vhost_iommu_soft_ops);
+	list_add_tail(&soft->source.node, &viommu->sources);
+}
+
+/**
+ * vhost_iommu_soft_forget - An endpoint goes
+ * @viommu: The device
+ * @id: Its ID
+ *
+ * Another one may come that has its ID: what is not told yet is nobody's.
+ *
+ * Context: ioctl of the owner.
+ */
+void vhost_iommu_soft_forget(struct vhost_iommu *viommu, u32 id)
+{
+	struct vhost_iommu_soft *soft = &viommu->soft;
+	unsigned int i;
+
+	/* Whoever looks whose an event is holds it, too */
+	lockdep_assert_held_write(&viommu->lock);
+
+	if (soft->source.event.virt_id == id)
+		soft->source.event.virt_id = VHOST_IOMMU_SOFT_GONE;
+	guard(spinlock)(&soft->lock);
+	for (i = 0; i < VHOST_IOMMU_SOFT_FAULTS; i++)
+		if (soft->faults[i].virt_id == id)
+			soft->faults[i].virt_id = VHOST_IOMMU_SOFT_GONE;
+}
+
+static u8 vhost_iommu_soft_reason(u32 state)
+{
+	switch (state) {
+	case VHOST_IOMMU_STATE_BLOCKED:
+		return VIRTIO_IOMMU_FAULT_R_DOMAIN;
+	case VHOST_IOMMU_STATE_BROKEN:
+	case VHOST_IOMMU_STATE_TABLE:
+		return VIRTIO_IOMMU_FAULT_R_UNKNOWN;
+	default:
+		return VIRTIO_IOMMU_FAULT_R_MAPPING;
+	}
+}
+
+/* Faults that nobody fetches are counted: a guest's device can make any number */
+static bool vhost_iommu_soft_fault(struct vhost_iommu_soft *soft,
+				   const struct vhost_iommu_event *fault)
+{
+	unsigned int at;
+
+	guard(spinlock)(&soft->lock);
+
+	if (soft->nr == VHOST_IOMMU_SOFT_FAULTS) {
+		WRITE_ONCE(soft->lost, soft->lost + 1);
+		return false;
+	}
+	at = (soft->first + soft->nr++) % VHOST_IOMMU_SOFT_FAULTS;
+	soft->faults[at] = *fault;
+	return true;
+}
+
+/*
+ * Translate, and note what of an access is not allowed, if anything: before the endpoint
+ * can have gone, see vhost_iommu_soft_forget(). Returns 1 if there is a fault to forward.
+ */
+static int vhost_iommu_soft_access(struct vhost_iommu *viommu, u32 endpoint,
+				   u64 iova, u32 access,
+				   struct vhost_iommu_xlat *xlat)
+{
+	struct vhost_iommu_event fault = {
+		.virt_id = endpoint,
+		.flags = VIRTIO_IOMMU_FAULT_F_ADDRESS,
+		.address = iova,
+	};
+	int rc;
+
+	static_assert(VHOST_IOMMU_ACCESS_READ == VIRTIO_IOMMU_MAP_F_READ);
+	static_assert(VHOST_IOMMU_ACCESS_WRITE == VIRTIO_IOMMU_MAP_F_WRITE);
+	static_assert(VHOST_IOMMU_ACCESS_READ == VIRTIO_IOMMU_FAULT_F_READ);
+	static_assert(VHOST_IOMMU_ACCESS_WRITE == VIRTIO_IOMMU_FAULT_F_WRITE);
+
+	guard(read_lock)(&viommu->xlat_lock);
+
+	rc = vhost_iommu_translate_locked(viommu, endpoint, iova, xlat);
+	access &= ~xlat->perm;
+	if (rc || !access)
+		return rc;
+	fault.reason = vhost_iommu_soft_reason(xlat->state);
+	fault.flags |= access;
+	return vhost_iommu_soft_fault(&viommu->soft, &fault);
+}
+
+/**
+ * vhost_iommu_soft_translate - VHOST_IOMMU_TRANSLATE
+ * @viommu: The device
+ * @args: From the ioctl, size and flags checked
+ *
+ * Waits for nobody: a device model may make an access while a request is in
+ * progress, with locks of the VMM held that other threads need.
+ *
+ * Context: ioctl of the owner, without a lock.
+ * Return: 0 or -ENOENT.
+ */
+int vhost_iommu_soft_translate(struct vhost_iommu *viommu,
+			       struct vhost_iommu_translate *args)
+{
+	const u32 access = VHOST_IOMMU_ACCESS_READ | VHOST_IOMMU_ACCESS_WRITE;
+	struct vhost_iommu_xlat xlat;
+	int rc;
+
+	rc = vhost_iommu_soft_access(viommu, args->endpoint, args->iova,
+				     args->flags & access, &xlat);
+	if (rc < 0)
+		return rc;
+	if (rc)
+		vhost_vq_work_queue(&viommu->eq.vq, &viommu->soft.source.work);
+	args->out_start = xlat.start;
+	args->out_last = xlat.last;
+	args->out_phys = xlat.phys;
+	args->out_access = xlat.perm;
+	args->out_state = xlat.state;
+	args->out_domain = xlat.domain;
+	args->__reserved2 = 0;
+	args->out_sequence = xlat.sequence;
+	return 0;
+}
