@@ -12,5 +12,6 @@ CONFIG_VIRTIO_BALLOON=y
 CONFIG_VFIO_PCI=y
 CONFIG_IOMMUFD=y
 CONFIG_PCIE_PORT=y
-# Makes DMA in QEMU, which has to fail
+# Makes DMA in QEMU, which is translated
 CONFIG_EDU=y
+CONFIG_NVME_PCI=y

@@ -46,17 +46,23 @@ in_guest()
 		{ note "the guest has no $2"; return 1; }
 }
 
-# nvme_write NAME MIB: write to the guest's NVMe, and set SUM to what was written
-nvme_write()
+# disk_write NAME DISK MIB: write to a disk of the guest's, and set SUM to what was written
+disk_write()
 {
-	in_guest "$1" /dev/nvme0n1 || return
-	SUM=$(l2_run "$1" "dd if=/dev/urandom of=/tmp/file bs=1M count=$2 2>/dev/null &&
-		dd if=/tmp/file of=/dev/nvme0n1 bs=1M conv=fsync 2>/dev/null &&
+	in_guest "$1" "$2" || return
+	SUM=$(l2_run "$1" "dd if=/dev/urandom of=/tmp/file bs=1M count=$3 2>/dev/null &&
+		dd if=/tmp/file of=$2 bs=1M conv=fsync 2>/dev/null &&
 		md5sum </tmp/file && rm /tmp/file") ||
 		{ note "$1 can't write: $SUM"; return 1; }
 }
 
-# is_sum SUM: it is what nvme_write() has written
+# nvme_write NAME MIB: the same with its NVMe
+nvme_write()
+{
+	disk_write "$1" /dev/nvme0n1 "$2"
+}
+
+# is_sum SUM: it is what disk_write() has written
 is_sum()
 {
 	[[ $SUM == *-* && $1 == "$SUM" ]] && return 0
@@ -64,12 +70,18 @@ is_sum()
 	return 1
 }
 
-# nvme_reads NAME MIB: what nvme_write() has written is there
+# disk_reads NAME DISK MIB: what disk_write() has written is there
+disk_reads()
+{
+	in_guest "$1" "$2" &&
+		is_sum "$(l2_run "$1" "dd if=$2 bs=1M count=$3 iflag=direct 2>/dev/null |
+			md5sum")"
+}
+
+# nvme_reads NAME MIB: the same with its NVMe
 nvme_reads()
 {
-	in_guest "$1" /dev/nvme0n1 &&
-		is_sum "$(l2_run "$1" "dd if=/dev/nvme0n1 bs=1M count=$2 iflag=direct 2>/dev/null |
-			md5sum")"
+	disk_reads "$1" /dev/nvme0n1 "$2"
 }
 
 # l1_takes DEVICE DRIVER: give a device of L1 to another driver
