@@ -32,7 +32,7 @@ fault_in_log()
 {
 	local tries
 
-	for tries in {1..50}; do
+	for tries in {1..200}; do
 		grep -q "fault from EP $2 at $3" "$L2_RUN/$1/console" && return 0
 		sleep 0.1
 	done
@@ -87,7 +87,7 @@ test_soft.comes_and_goes()
 	l2_run softplug 'for i in $(seq 300); do [ -e /dev/nvme0n1 ] || exit 0;
 		usleep 100000; done; exit 1' || { note "the disk does not go"; return 1; }
 	# It takes a while until QEMU has closed the file, and the slot has no power
-	for _ in {1..50}; do
+	for _ in {1..100}; do
 		out=$(l2_hmp softplug "drive_add 0 file=$disk,if=none,id=again,format=raw")
 		[[ $out != OK* ]] ||
 			out=$(l2_hmp softplug 'device_add nvme,drive=again,serial=1,bus=rp0,id=disk')
@@ -107,7 +107,7 @@ test_soft.net()
 
 	l2_start softnet "$mode" -netdev tap,id=net,ifname=soft0,script=no,downscript=no \
 		-device virtio-net-pci,netdev=net,addr=5,iommu_platform=on,disable-legacy=on,romfile= || return
-	until_it 20 ip link set soft0 up && ip addr add 10.0.1.1/24 dev soft0 &&
+	until_it 60 ip link set soft0 up && ip addr add 10.0.1.1/24 dev soft0 &&
 		l2_wait softnet && reachable || return
 	soft_state softnet 00:05.0 paging && throughput TCP_STREAM &&
 		throughput TCP_MAERTS && served softnet && finish softnet
