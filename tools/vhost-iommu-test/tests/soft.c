@@ -430,9 +430,10 @@ TEST_F(soft, faults_of_before)
 	struct vmm_stats s;
 
 	access_to(v, EP0, IOVA, R);
-	/* The worker takes it, or not */
-	sleep_ms(20);
+	/* The worker takes it, and has nothing to do when the endpoint goes */
+	sleep_ms(50);
 	access_to(v, EP0, IOVA, R);
+	sleep_ms(50);
 	ASSERT_EQ(0, vmm_remove_endpoint(v, EP0));
 	ASSERT_EQ(0, vmm_add_endpoint(v, EP0, NULL, -1, NULL, 0));
 	access_to(v, EP0, IOVA + PAGE, R);
