@@ -40,7 +40,7 @@ guest-module:		## build the driver for guests whose kernel's build tree is KDIR
 guest-install:		## install the driver for guests
 	+$(guest-kbuild) $(if $(DESTDIR),INSTALL_MOD_PATH=$(abspath $(DESTDIR))) modules_install
 
-check:			## all tests: static checks, user-mode Linux, emulated Arm host
+check:			## the tests: static checks, user-mode Linux, emulated Arm host
 	@$(lab) check
 
 check-static:		## checkpatch, sparse, compilers and kernels, shellcheck, ...
@@ -52,10 +52,10 @@ kunit:			## unit and device tests in user-mode Linux; TESTS= are arguments of th
 check-hw:		## tests with emulated PCI devices and SMMU; TESTS= as for kunit
 	@$(lab) hardware $(TESTS)
 
-check-long:		## the tests that take long, too
+check-long:		## those that take hours, too
 	@$(lab) check --long
 
-demo:			## a device's DMA allowed and denied; a guest beside its peers
+demo:			## a device's DMA allowed and denied; a guest's network with each vIOMMU
 	@$(lab) demo
 
 bench:			## guests with each vIOMMU side by side; QUICK=1, TESTS=--help, see lab/README.md
@@ -84,7 +84,7 @@ have-source:
 	@test -e "$(KSRC)/drivers/vhost/vhost.h" || { \
 	echo "error: no drivers/vhost/vhost.h below KSRC ($(KSRC))." >&2; \
 	echo "Give the kernel's build tree and its source (7.2 or later):" >&2; \
-	echo "  make KDIR=/lib/modules/VERSION/build KSRC=/usr/src/linux-source-VERSION" >&2; \
+	echo "  make KDIR=/lib/modules/RELEASE/build KSRC=/usr/src/linux-source-7.3" >&2; \
 	exit 1; }
 
 .PHONY: module install guest-module guest-install check check-static kunit \

@@ -3,8 +3,8 @@
  * vhost-iommu: the event queue, and where events come from
  *
  * Of each source one event is read, and waits for a buffer of the guest; the others
- * stay in the file that they come from: the queue there is bounded, and says what it
- * lost. So nothing is done when the guest has no buffer, until it says that it has one.
+ * stay where they come from: the queue there is bounded, and says what it lost. So
+ * nothing is done when the guest has no buffer, until it says that it has one.
  */
 #include <linux/fs.h>
 #include <linux/poll.h>

@@ -392,10 +392,10 @@ enum vhost_iommu_endpoint_flags {
  * vIOMMU or in @hwpt_flags, if the IOMMU is not of the vIOMMU's format, or if the
  * device can't be attached to a table of it.
  *
- * When the call returns, the endpoint is blocked, or in bypass if the
- * configuration says so. If it fails, the device may be detached (blocked).
- * Endpoints can be added while the device is running. The device keeps a
- * reference on the file until the endpoint is removed.
+ * When the call returns, the endpoint is in no domain: its device is blocked, in bypass
+ * if the configuration says so, or where the members of its group are. If it fails, the
+ * device may be detached (blocked). Endpoints can be added while the device is running.
+ * The device keeps a reference on the file until the endpoint is removed.
  */
 struct vhost_iommu_add_endpoint {
 	__u32 size;
@@ -642,7 +642,7 @@ struct vhost_iommu_set_bypass {
  *                                   the event queue removed, or the guest's buffer
  *                                   could not be written to
  * @VHOST_IOMMU_STAT_EVENTS_LOST: Events that the IOMMU's queue in the host had no
- *                                room for, and faults of VHOST_IOMMU_TRANSLATE
+ *                                room for, nor that of VHOST_IOMMU_TRANSLATE
  * @VHOST_IOMMU_STAT_INV_COMMANDS: Commands to the physical IOMMU that INVALIDATE
  *                                 requests were turned into, without repetitions
  * @VHOST_IOMMU_STAT_INV_CALLS: Arrays that these commands were handed over in
