@@ -81,6 +81,11 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 		return -EINTR;
 	guard(vhost_iommu_wanted)(viommu);
 
+	if (cmd == VHOST_SET_MEM_TABLE && !vhost_dev_check_owner(&viommu->dev)) {
+		rc = vhost_iommu_settle(viommu);
+		if (rc)
+			return rc;
+	}
 	/* Checks the owner, also for what it leaves to the next */
 	rc = vhost_dev_ioctl(&viommu->dev, cmd, argp);
 	if (rc == -ENOIOCTLCMD)

@@ -135,6 +135,7 @@ unsigned int vhost_iommu_max_queues(void);
 bool vhost_iommu_running(struct vhost_iommu *viommu);
 void vhost_iommu_want(struct vhost_iommu *viommu);
 void vhost_iommu_unwant(struct vhost_iommu *viommu);
+int vhost_iommu_settle(struct vhost_iommu *viommu);
 void vhost_iommu_stop_vq(struct vhost_virtqueue *vq);
 int vhost_iommu_stop(struct vhost_iommu *viommu);
 int vhost_iommu_start(struct vhost_iommu *viommu);

@@ -59,6 +59,9 @@ static bool vhost_iommu_serve_in_place(struct vhost_iommu_rq *rq)
 	ACQUIRE(mutex_intr, lock)(&vq->mutex);
 	if (ACQUIRE_ERR(mutex_intr, &lock))
 		return false;
+	/* Who wants it may have waited for this mutex less long */
+	if (READ_ONCE(viommu->wanted))
+		return false;
 	pagefault_disable();
 	ready = vhost_iommu_ring_is_ready(vq);
 	if (ready)

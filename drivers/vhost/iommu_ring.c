@@ -741,8 +741,8 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
  * vhost_iommu_ring_settle - Answer what has been carried out
  * @rq: The request queue
  *
- * For a stop of the request queue: a thread that kicked may have left that to
- * the worker. Further requests stay in the ring.
+ * For a stop of the request queue, or another memory table: a thread that kicked may
+ * have left that to the worker. Further requests stay in the ring.
  *
  * Context: ioctl of the owner.
  */

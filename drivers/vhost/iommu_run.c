@@ -49,6 +49,29 @@ void vhost_iommu_unwant(struct vhost_iommu *viommu)
 }
 
 /**
+ * vhost_iommu_settle - Answer what has been carried out
+ * @viommu: The device, which the caller wants
+ *
+ * Replies have been translated already: whoever changes the memory table has them
+ * written before. Nothing is carried out from then on, as long as the device is wanted.
+ *
+ * Return: 0, or -EINTR if the caller was killed first.
+ */
+int vhost_iommu_settle(struct vhost_iommu *viommu)
+{
+	unsigned int i;
+
+	for (i = 0; i < viommu->nr_rqs; i++) {
+		struct vhost_iommu_rq *rq = &viommu->rqs[i];
+
+		scoped_cond_guard(mutex_kill, return -EINTR, &rq->vq.mutex)
+			if (vhost_vq_get_backend(&rq->vq))
+				vhost_iommu_ring_settle(rq);
+	}
+	return 0;
+}
+
+/**
  * vhost_iommu_stop_vq - Have a ring served no more
  * @vq: The ring
  */

@@ -257,6 +257,104 @@ TEST_F(meanwhile, kicker_is_wanted)
 	}
 }
 
+/* A VMM with two request queues, and a page for replies that comes and goes */
+struct other_memory {
+	struct vmm v;
+	struct hold h;
+	char *page;
+	char *instead;
+	int rc;
+	__u16 answered;
+};
+
+static int other_memory_open(struct other_memory *m)
+{
+	struct vmm *v = &m->v;
+	struct ram *r;
+	int rc;
+
+	m->h.uffd = -1;
+	vmm_init(v);
+	vmm_propose_queues(v, 2);
+	rc = vmm_prepare(v, false);
+	rc = rc ?: vmm_add_ram(v, HOLD_GPA + MIB(1), PAGE);
+	if (rc)
+		return rc;
+	r = &v->ram[v->nr_ram - 1];
+	m->page = r->va;
+	m->instead = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  r->memfd, 0);
+	rc = m->instead == MAP_FAILED ? -errno : 0;
+	/* The memory table as well */
+	rc = rc ?: hold_open(&m->h, v, HOLD_GPA, PAGE);
+	return rc ?: vmm_start(v);
+}
+
+/* The same memory is somewhere else, and nobody expects to be written to where it was */
+static void *moves_memory(void *arg)
+{
+	struct other_memory *m = arg;
+	struct vq *q = &m->v.vq[VHOST_IOMMU_VQ_REQUEST];
+	struct ram *r = &m->v.ram[1];
+
+	r->va = m->instead;
+	m->rc = vmm_set_mem_table(&m->v);
+	m->answered = le16toh(LOAD(&q->used->idx));
+	memset(m->page, CANARY, PAGE);
+	return NULL;
+}
+
+/*
+ * The thread that kicks has carried out a request, and can't write the reply; the worker,
+ * which is to do it, waits for other memory. Before the call returns that moves the
+ * reply's place, it is written.
+ */
+TEST_F(meanwhile, reply_is_before_other_memory)
+{
+	const struct virtio_iommu_req_unmap req = {
+		.head.type = VIRTIO_IOMMU_T_UNMAP,
+		.domain = htole32(99),
+		.virt_end = htole64(PAGE - 1),
+	};
+	const __u32 len = offsetof(struct virtio_iommu_req_unmap, tail);
+	struct seg held[] = { { HOLD_GPA, len }, { 0, 4, true } };
+	struct seg away[] = { { 0, len }, { HOLD_GPA + MIB(1), 4, true } };
+	struct other_memory m = {};
+	struct vq *q0 = &m.v.vq[VHOST_IOMMU_VQ_REQUEST_NR(0)];
+	struct vq *q1 = &m.v.vq[VHOST_IOMMU_VQ_REQUEST_NR(1)];
+	char *page, copy[PAGE];
+	pthread_t t;
+
+	ASSERT_EQ(0, other_memory_open(&m));
+	req_buf(&m.v, 4, &held[1].gpa);
+	memcpy(req_buf(&m.v, sizeof(req), &away[0].gpa), &req, sizeof(req));
+	vq_add(q1, held, 2);
+	vq_publish(q1);
+	vq_kick(q1);
+	ASSERT_EQ(0, hold_wait(&m.h, &page, SOON));
+	ASSERT_EQ(0, madvise(m.page, PAGE, MADV_DONTNEED));
+	vq_add(q0, away, 2);
+	vq_publish(q0);
+	vq_kick(q0);
+	EXPECT_EQ(-ETIMEDOUT, vq_wait(q0, 1, 50));
+	ASSERT_EQ(0, pthread_create(&t, NULL, moves_memory, &m));
+	sleep_ms(50);
+	memset(copy, 0, sizeof(copy));
+	memcpy(copy, &req, sizeof(req));
+	ASSERT_EQ(0, hold_give(&m.h, page, copy));
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, m.rc);
+	EXPECT_EQ(1, m.answered);
+	EXPECT_EQ(0, vq_wait(q0, 1, REQ_TIMEOUT_MS));
+	EXPECT_EQ(0, vq_wait(q1, 1, REQ_TIMEOUT_MS));
+	sleep_ms(20);
+	EXPECT_TRUE(all_bytes(m.page, CANARY, PAGE));
+	hold_close(&m.h);
+	munmap(m.instead, PAGE);
+	m.v.ram[1].va = m.page;
+	vmm_close(&m.v);
+}
+
 /* The VMM, in the middle of a call that holds the device's state */
 struct vmm_call {
 	struct vmm *v;
