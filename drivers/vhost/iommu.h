@@ -34,10 +34,10 @@
  * The last three know nothing of the others.
  *
  * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
- * vhost_iommu.lock, vhost_iommu_domain.lock of one domain, and below all others
- * vhost_iommu.xlat_lock, under which nothing sleeps. The worker takes all but the first,
- * and so do threads that kick a request queue; vhost_dev_flush() waits for the worker, so
- * it is never called with any of them held.
+ * vhost_iommu.lock, vhost_iommu_domain.lock of one domain, and below all others, with
+ * nothing that sleeps under them, vhost_iommu.xlat_lock and vhost_iommu_soft.lock. The
+ * worker takes all but the first, and so do threads that kick a request queue;
+ * vhost_dev_flush() waits for the worker, so it is never called with any of them held.
  *
  * The memory of the guest and of the VMM can keep whoever touches it waiting for as
  * long as the VMM likes. vhost_iommu.lock is held over the scratch area only, and
@@ -243,6 +243,7 @@ bool vhost_iommu_domain_clear(struct vhost_iommu *viommu,
 			      struct vhost_iommu_domain *domain);
 int vhost_iommu_domain_recover(struct vhost_iommu *viommu,
 			       struct vhost_iommu_domain *domain);
+bool vhost_iommu_domain_is_rebuilt(struct vhost_iommu *viommu, u32 id);
 bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
 				 const struct vhost_iommu_domain *domain);
 int vhost_iommu_domain_charge(struct vhost_iommu *viommu,

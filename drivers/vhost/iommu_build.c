@@ -346,6 +346,23 @@ static int vhost_iommu_reclaim(struct vhost_iommu *viommu,
 }
 
 /**
+ * vhost_iommu_domain_is_rebuilt - Tell whether a domain's IOAS is being replaced
+ * @viommu: The device
+ * @id: Domain ID
+ *
+ * Return: true if it is, or has to be; false if there is no such domain, too.
+ */
+bool vhost_iommu_domain_is_rebuilt(struct vhost_iommu *viommu, u32 id)
+{
+	const struct vhost_iommu_domain *domain;
+
+	lockdep_assert_held_write(&viommu->lock);
+
+	domain = xa_load(&viommu->domains, id);
+	return domain && (domain->stuck || domain->build.active);
+}
+
+/**
  * vhost_iommu_domain_charge - Account for the page tables of a mapping
  * @viommu: The device
  * @domain: The domain, which has an IOAS

@@ -514,8 +514,13 @@ int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
 	     VHOST_IOMMU_PIECE_MAPS))
 		return 0;
 	domain->drained = true;
-	/* Goes with the rest */
-	domain->part.active = false;
+	/* Another queue's: it begins anew, as long as the domain is there */
+	if (domain->part.active) {
+		domain->part.error = domain->part.error ?: -ECANCELED;
+		if (!vhost_iommu_part_undo(viommu, domain, &vhost_iommu_alone))
+			domain->part.active = false;
+		return -EAGAIN;
+	}
 	vhost_iommu_unmap_some(viommu, domain, 0, U64_MAX, &vhost_iommu_alone);
 	return -EAGAIN;
 }

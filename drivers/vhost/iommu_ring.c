@@ -438,6 +438,17 @@ static bool vhost_iommu_goes_alone(const struct vhost_iommu_rq *rq,
 	       READ_ONCE(rq->viommu->holder) == rq;
 }
 
+/*
+ * What is left of a MAP or UNMAP needs nobody else kept out, once the domain's IOAS is as
+ * it should be
+ */
+static bool vhost_iommu_stays_alone(struct vhost_iommu *viommu,
+				    const struct vhost_iommu_req *req)
+{
+	return vhost_iommu_req_is_alone(req) ||
+	       vhost_iommu_domain_is_rebuilt(viommu, req->domain);
+}
+
 /* One piece of a request, under the lock; see there for what is returned */
 static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
 				const struct vhost_iommu_req *req,
@@ -446,6 +457,7 @@ static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
 {
 	struct vhost_iommu *viommu = rq->viommu;
 	int rc = -EBUSY;
+	bool held;
 
 	if (by->alone && vhost_iommu_is_held(rq)) {
 		viommu->holder_awaited = true;
@@ -455,13 +467,13 @@ static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
 		rc = vhost_iommu_execute(viommu, req, by, props, len);
 	/* Nobody undoes it, or does half of something else, before it is done */
 	if (by->alone) {
-		WRITE_ONCE(viommu->holder, rc == -EAGAIN ? rq : NULL);
-		if (rc == -EAGAIN)
+		held = rc == -EAGAIN && vhost_iommu_stays_alone(viommu, req);
+		WRITE_ONCE(viommu->holder, held ? rq : NULL);
+		if (held)
 			WRITE_ONCE(rq->midway, req->type);
 		else if (viommu->holder_awaited)
 			vhost_iommu_give_way(rq);
-		if (rc != -EAGAIN)
-			viommu->holder_awaited = false;
+		viommu->holder_awaited &= held;
 	}
 	/* Who waits for another queue keeps none waiting: they would for each other */
 	if (rc == -EINPROGRESS)

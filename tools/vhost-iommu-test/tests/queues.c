@@ -460,6 +460,85 @@ TEST_F_TIMEOUT(queues_large, one_page_beside_many, 240)
 	EXPECT_EQ(0, s.host_errors);
 }
 
+/* @n of the guest's page tables that nothing needs any more */
+static int leave_tables(struct vmm *v, __u32 dom, unsigned int n)
+{
+	unsigned int i;
+	__u64 at;
+	int st = OK;
+
+	for (i = 0; i < n && st == OK; i++) {
+		at = BIG_IOVA - GIB(4) + i * MIB(2);
+		st = g_map(v, dom, at, at + PAGE - 1, RAM_GPA, MAP_RW);
+		if (st == OK)
+			st = g_unmap(v, dom, at, at + PAGE - 1);
+	}
+	return st;
+}
+
+/*
+ * A MAP that has the domain rebuilt first keeps others out for that, and not for as long
+ * as it lasts itself. It may be done before the other one is asked for.
+ */
+TEST_F_TIMEOUT(queues_large, attach_beside_a_map_that_was_alone, 240)
+{
+	struct vmm *big = &self->cpu[0], *small = &self->cpu[1];
+	struct vmm *v = self->v;
+	unsigned int i, seen = 0;
+	struct vmm_stats s;
+	__u64 size, end;
+
+	for (i = 0; i < 20 && !seen; i++) {
+		LARGE_MAP(big, size, i);
+		/* Each of two devices has a half of it */
+		ASSERT_EQ(0, vmm_set_limits(v, 0, 0, 2 * (size / MIB(2) + 72)));
+		ASSERT_ST(OK, leave_tables(small, DOM, size / MIB(2) + 64));
+		vq_publish(&big->vq[big->ring]);
+		vq_kick(&big->vq[big->ring]);
+		end = now_ns() + 60000000000ULL;
+		do {
+			ASSERT_EQ(0, vmm_stats(v, &s));
+		} while (!s.mapped_bytes && now_ns() < end);
+		ASSERT_ST(OK, g_attach(small, DOM + 1, EP(1)));
+		ASSERT_EQ(0, vmm_stats(v, &s));
+		EXPECT_GT(s.rebuilds, 0);
+		seen += s.mapped_bytes < size;
+		ASSERT_EQ(0, vq_wait(&big->vq[big->ring], 1, 60000));
+		ASSERT_EQ(0, vmm_stats(v, &s));
+		EXPECT_EQ(size, s.mapped_bytes);
+		EXPECT_EQ(0, s.host_errors);
+	}
+	TH_LOG("seen at the %u. try", i);
+	EXPECT_GT(seen, 0);
+}
+
+/* A MAP is done as a whole or not at all, also when its domain ends meanwhile */
+TEST_F_TIMEOUT(queues_large, domain_ends_amid_a_map, 240)
+{
+	struct vmm *big = &self->cpu[0], *small = &self->cpu[1];
+	struct vmm *v = self->v;
+	struct vmm_stats s;
+	unsigned int i;
+	__u64 size, end;
+
+	for (i = 0; i < 4; i++) {
+		LARGE_MAP(big, size, i);
+		vq_publish(&big->vq[big->ring]);
+		vq_kick(&big->vq[big->ring]);
+		end = now_ns() + 60000000000ULL;
+		do {
+			ASSERT_EQ(0, vmm_stats(v, &s));
+		} while (s.mapped_bytes < size / 2 && now_ns() < end);
+		EXPECT_ST(OK, g_attach(small, DOM + 1, EP(0)));
+		ASSERT_EQ(0, vq_wait(&big->vq[big->ring], 1, 60000));
+		ASSERT_EQ(0, vmm_stats(v, &s));
+		EXPECT_EQ(0, s.replies[INVAL]);
+		EXPECT_EQ(0, s.mapped_bytes);
+		EXPECT_EQ(1, s.domains);
+		EXPECT_EQ(0, s.host_errors);
+	}
+}
+
 /* Wait until something of each of @n MAPs is mapped, and stop the device then */
 static int stop_amid(struct vmm *v, unsigned int n, struct vmm_stats *s)
 {
