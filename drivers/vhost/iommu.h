@@ -369,6 +369,7 @@ int vhost_iommu_device_check_flags(struct vhost_iommu *viommu, u32 dev_id,
 int vhost_iommu_device_attach_first(struct vhost_iommu *viommu,
 				    struct file *device, u32 dev_id, u32 flags,
 				    struct vhost_iommu_nest *nest, u32 *hwpt);
+void vhost_iommu_device_let_go(struct vhost_iommu *viommu, struct file *device);
 void vhost_iommu_device_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas);
 void vhost_iommu_device_unblock(struct vhost_iommu *viommu,
 				const struct vhost_iommu_nest *nest, u32 hwpt);
@@ -413,7 +414,7 @@ int vhost_iommu_host_map(struct vhost_iommu *viommu, u32 ioas,
 			 u64 last, const struct vhost_iommu_caller *by);
 int vhost_iommu_host_unmap(struct vhost_iommu *viommu, u32 ioas, u64 start,
 			   u64 last, const struct vhost_iommu_caller *by);
-void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
+int vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device);
 int vhost_iommu_host_clear(struct vhost_iommu *viommu, u32 ioas, u64 start,
 			   u64 last, const struct vhost_iommu_caller *by);
 bool vhost_iommu_host_is_ready(const struct vhost_iommu *viommu,

@@ -175,6 +175,17 @@ void vhost_iommu_device_settle(struct vhost_iommu *viommu, u32 dev_id, u32 ioas)
 		vhost_iommu_host_destroy(viommu, hwpt);
 }
 
+/**
+ * vhost_iommu_device_let_go - Detach a device that is no endpoint, or is going to be none
+ * @viommu: The device
+ * @device: VFIO device
+ */
+void vhost_iommu_device_let_go(struct vhost_iommu *viommu, struct file *device)
+{
+	if (vhost_iommu_host_detach(viommu, device))
+		viommu->host.lost_for_good = true;
+}
+
 /* The HWPT that blocks a group. The empty IOAS lives as long as there is one */
 static int vhost_iommu_device_block(struct vhost_iommu *viommu, u32 dev_id,
 				    u32 flags, u32 *hwpt)
@@ -246,7 +257,7 @@ int vhost_iommu_device_attach_first(struct vhost_iommu *viommu,
 
 	rc = vhost_iommu_device_attach(viommu, device, id, true);
 	if (rc) {
-		vhost_iommu_host_detach(viommu, device);
+		vhost_iommu_device_let_go(viommu, device);
 		vhost_iommu_device_unblock(viommu, nest, id);
 		return rc == -ENOENT ? -EXDEV :
 				       vhost_iommu_host_errno(viommu, rc);
@@ -254,7 +265,7 @@ int vhost_iommu_device_attach_first(struct vhost_iommu *viommu,
 
 	rc = vhost_iommu_host_try_destroy(viommu, id);
 	if (rc != -EBUSY) {
-		vhost_iommu_host_detach(viommu, device);
+		vhost_iommu_device_let_go(viommu, device);
 		if (!nest && !--viommu->host.blocked_users)
 			vhost_iommu_host_destroy(viommu,
 						 viommu->host.blocked_ioas);

@@ -177,7 +177,7 @@ int vhost_iommu_endpoints_reset(struct vhost_iommu *viommu)
 		return rc;
 	WRITE_ONCE(reset->active, false);
 	/* Every device is where it is known to be */
-	if (!reset->failed)
+	if (!reset->failed && !viommu->host.lost_for_good)
 		viommu->host.lost = false;
 	return vhost_iommu_nests_flush(viommu) || reset->failed ? -EIO : 0;
 }
@@ -332,7 +332,7 @@ static int vhost_iommu_device_join(struct vhost_iommu *viommu,
 		return 0;
 	}
 out_detach:
-	vhost_iommu_host_detach(viommu, ep->file);
+	vhost_iommu_device_let_go(viommu, ep->file);
 	if (domain)
 		vhost_iommu_hwpts_trim(viommu, &domain->hwpts);
 	if (!vhost_iommu_group_device(group)) {
@@ -424,7 +424,7 @@ static void vhost_iommu_device_leave(struct vhost_iommu *viommu,
 {
 	struct vhost_iommu_nest *nest = ep->nest;
 
-	vhost_iommu_host_detach(viommu, ep->file);
+	vhost_iommu_device_let_go(viommu, ep->file);
 	vhost_iommu_device_unnest(ep);
 	viommu->nr_devices--;
 	if (vhost_iommu_group_device(group))

@@ -338,8 +338,10 @@ static int vhost_iommu_host_detach_anyhow(struct file *device)
  * the consent of a security module. If it fails all the same,
  * &vhost_iommu_host.lost is set: the guest must not be told that anything is out
  * of the device's reach.
+ *
+ * Return: 0 or the errno of what failed.
  */
-void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device)
+int vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device)
 {
 	int rc;
 
@@ -353,6 +355,7 @@ void vhost_iommu_host_detach(struct vhost_iommu *viommu, struct file *device)
 	if (rc)
 		viommu->host.lost = true;
 	trace_vhost_iommu_host_cmd(viommu, VFIO_DEVICE_DETACH_IOMMUFD_PT, rc);
+	return rc;
 }
 
 /**

@@ -338,6 +338,15 @@ static int vhost_iommu_answer(struct vhost_iommu_rq *rq,
 	return rc;
 }
 
+/* The IOMMU may still use what the guest would take as free: nothing is answered */
+static void vhost_iommu_give_up(struct vhost_iommu_rq *rq)
+{
+	if (rq->dead)
+		return;
+	WRITE_ONCE(rq->dead, true);
+	vhost_iommu_vq_error(rq->viommu, &rq->vq);
+}
+
 /*
  * Carry out the invalidations that have been put off, and answer them. After an
  * error some are still pending: either they have not been carried out, or
@@ -348,6 +357,7 @@ static int vhost_iommu_flush(struct vhost_iommu_rq *rq,
 {
 	struct vhost_iommu_caller by = { .where = where, .rq = rq };
 	struct vhost_iommu *viommu = rq->viommu;
+	bool lost;
 	int rc;
 
 	if (!rq->nr_pending)
@@ -359,7 +369,12 @@ static int vhost_iommu_flush(struct vhost_iommu_rq *rq,
 		rc = -EAGAIN;
 		if (vhost_iommu_is_ready(viommu, &by))
 			rc = vhost_iommu_invalidate(rq, &by);
+		lost = viommu->host.lost;
 		vhost_iommu_unlock(viommu, &by);
+		if (lost) {
+			vhost_iommu_give_up(rq);
+			return -ENOTRECOVERABLE;
+		}
 		by.alone = rc == -EBUSY;
 		if (rc && (!by.alone || where == VHOST_IOMMU_KICKER))
 			return rc;
@@ -478,7 +493,6 @@ static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
 	/* Who waits for another queue keeps none waiting: they would for each other */
 	if (rc == -EINPROGRESS)
 		WRITE_ONCE(rq->midway, 0);
-	/* The IOMMU may still use what the guest would take as free */
 	return viommu->host.lost ? -ENOTRECOVERABLE : rc;
 }
 
@@ -556,8 +570,7 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 			return rc;
 	}
 	if (rc == -ENOTRECOVERABLE) {
-		WRITE_ONCE(rq->dead, true);
-		vhost_iommu_vq_error(rq->viommu, &rq->vq);
+		vhost_iommu_give_up(rq);
 		return -EAGAIN;
 	}
 	if (rc >= 0 && vhost_iommu_reply(req, rc, props, len, to)) {

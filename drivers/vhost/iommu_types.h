@@ -69,6 +69,7 @@
  *              (jiffies); 0 if not
  * @errors: Commands that failed though nothing in the request explains it
  * @lost: A device could not even be detached: what it reaches is not known
+ * @lost_for_good: That is no endpoint any more, so that a reset does not find it
  */
 struct vhost_iommu_host {
 	struct file *iommufd;
@@ -80,6 +81,7 @@ struct vhost_iommu_host {
 	unsigned long busy_until;
 	atomic64_t errors;
 	bool lost;
+	bool lost_for_good;
 };
 
 struct vhost_iommu;
