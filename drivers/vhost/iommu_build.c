@@ -382,6 +382,10 @@ int vhost_iommu_domain_charge(struct vhost_iommu *viommu,
 
 	lockdep_assert_held(&viommu->lock);
 
+	/* A guest could ask for that again and again: without a walk */
+	if (vhost_iommu_tables_least(map->start, map->last) >
+	    vhost_iommu_tables_limit(viommu, domain))
+		return -ENOSPC;
 	pages = vhost_iommu_tables_missing(&domain->tables, map->start,
 					   map->last);
 	if (!pages)

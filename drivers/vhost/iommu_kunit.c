@@ -577,6 +577,10 @@ static void tables_count(struct kunit *test)
 
 	vhost_iommu_tables_init(&tables);
 	/* One page: a table on each level */
+	KUNIT_EXPECT_EQ(test, vhost_iommu_tables_least(0, 0), 1);
+	KUNIT_EXPECT_EQ(test, vhost_iommu_tables_least(SZ_2M - 1, SZ_2M), 2);
+	KUNIT_EXPECT_EQ(test, vhost_iommu_tables_least(SZ_4M, SZ_8M - 1), 2);
+	KUNIT_EXPECT_EQ(test, vhost_iommu_tables_least(0, U64_MAX), 1ULL << 43);
 	KUNIT_EXPECT_EQ(test, vhost_iommu_tables_missing(&tables, 0, 0xfff), 3);
 	KUNIT_ASSERT_EQ(test, vhost_iommu_tables_touch(&tables, 0, 0xfff,
 						       GFP_KERNEL), 0);

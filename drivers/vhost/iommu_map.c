@@ -313,6 +313,23 @@ u64 vhost_iommu_tables_pages(const struct vhost_iommu_tables *tables)
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_tables_pages);
 
 /**
+ * vhost_iommu_tables_least - Number of pages that a mapping takes at least
+ * @start: First IOVA of the mapping
+ * @last: Last IOVA of the mapping
+ *
+ * Those of its leaf tables, whoever has touched them: no walk.
+ *
+ * Return: The number of 4 KiB pages.
+ */
+u64 vhost_iommu_tables_least(u64 start, u64 last)
+{
+	unsigned int shift = vhost_iommu_table_shift(0);
+
+	return ((last >> shift) - (start >> shift) + 1) * (PAGE_SIZE / SZ_4K);
+}
+EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_tables_least);
+
+/**
  * vhost_iommu_tables_missing - Number of pages that a mapping would add
  * @tables: The account
  * @start: First IOVA of the mapping

@@ -94,6 +94,7 @@ struct vhost_iommu_tables {
 
 void vhost_iommu_tables_init(struct vhost_iommu_tables *tables);
 u64 vhost_iommu_tables_pages(const struct vhost_iommu_tables *tables);
+u64 vhost_iommu_tables_least(u64 start, u64 last);
 u64 vhost_iommu_tables_missing(const struct vhost_iommu_tables *tables,
 			       u64 start, u64 last);
 int vhost_iommu_tables_touch(struct vhost_iommu_tables *tables, u64 start,
