@@ -78,12 +78,15 @@ static bool vhost_iommu_put_event(struct vhost_iommu *viommu,
 	int rc, len = 0;
 	unsigned int head;
 
-	/* Not by a source that waits for nothing: another one may wait */
-	vhost_disable_notify(&viommu->dev, vq);
 	rc = vhost_iommu_chain_get(vq, &ram, &head, &from, &to);
-	/* From there on the guest's next buffer brings us back */
-	if (!rc)
+	/*
+	 * From there on the guest's next buffer brings us back. Not before: it would not
+	 * bring back another source that waits for one.
+	 */
+	if (!rc) {
+		vhost_disable_notify(&viommu->dev, vq);
 		return vhost_enable_notify(&viommu->dev, vq);
+	}
 	if (rc > 0)
 		len = vhost_iommu_write_event(source, &to);
 	if (rc < 0 || len < 0)

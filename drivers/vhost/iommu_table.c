@@ -279,6 +279,9 @@ static int vhost_iommu_inv_phase(const struct vhost_iommu_caller *by,
 				return -EBUSY;
 			if (!rc2)
 				continue;
+			/* Nor will it answer the next one, and each takes a second */
+			if (rc2 == -ETIMEDOUT)
+				rc = rc2;
 		}
 		pending[i].status = VIRTIO_IOMMU_S_DEVERR;
 	}
