@@ -46,8 +46,8 @@ static bool vhost_iommu_device_is_busy(struct vhost_iommu_host *host, int rc,
  * @viommu: The device
  * @device: VFIO device
  * @pt_id: ID of an HWPT
- * @wait: Wait here while the device is reset, for up to 100 ms. If not, the caller
- *        tries again.
+ * @wait: Wait here while the device is reset, for up to 100 ms, unless somebody wants the
+ *        device. If not, the caller tries again.
  *
  * Replaces what is attached, in one step.
  *

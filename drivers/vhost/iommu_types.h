@@ -114,7 +114,7 @@ struct vhost_iommu_source_ops {
  * @head: Wait queue of @file, or NULL
  * @table: How @wait gets there
  * @work: Forwards events. Runs under the event queue's mutex, which covers the
- *        members below.
+ *        members below; of an endpoint that goes, &vhost_iommu.lock covers @event.
  * @gone: It is closed: @work does nothing, and is not queued again
  * @pending: @event waits for a buffer
  * @event: The event
