@@ -377,6 +377,21 @@ static int once_more(struct env *e, unsigned int nr)
 	g_batch_add(_cpu, BATCH_MAP, DOM, BIG_IOVA, _size, BIG_GPA);	\
 } while (0)
 
+/* Have the device see what is in a ring, and wait until so much is mapped */
+static int map_begins(struct vmm *cpu, __u64 bytes, struct vmm_stats *s)
+{
+	struct vq *q = &cpu->vq[cpu->ring];
+	__u64 end = now_ns() + 60000000000ULL;
+	int rc;
+
+	vq_publish(q);
+	vq_kick(q);
+	do {
+		rc = vmm_stats(cpu, s);
+	} while (!rc && s->mapped_bytes < bytes && now_ns() < end);
+	return rc;
+}
+
 /* What is half done on one queue is not undone for what another one wants */
 TEST_F_TIMEOUT(queues_large, half_a_map_goes_on, 240)
 {
@@ -390,12 +405,8 @@ TEST_F_TIMEOUT(queues_large, half_a_map_goes_on, 240)
 	for (i = 0; i < 20 && !seen; i++) {
 		LARGE_MAP(big, size, i);
 		g_batch_add(small, BATCH_MAP, DOM, IOVA, PAGE, RAM_GPA);
-		vq_publish(&big->vq[big->ring]);
-		vq_kick(&big->vq[big->ring]);
+		ASSERT_EQ(0, map_begins(big, 1, &s));
 		end = now_ns() + 60000000000ULL;
-		do {
-			ASSERT_EQ(0, vmm_stats(v, &s));
-		} while (!s.mapped_bytes && now_ns() < end);
 		vq_publish(&small->vq[small->ring]);
 		vq_kick(&small->vq[small->ring]);
 		before = 0;
@@ -428,7 +439,7 @@ TEST_F_TIMEOUT(queues_large, one_page_beside_many, 240)
 	const unsigned int maps = 16, tries = 8;
 	struct vmm *v = self->v;
 	struct vmm_stats s;
-	__u64 size, before, end;
+	__u64 size, before;
 	unsigned int i, k;
 
 	for (i = 0; i < tries; i++) {
@@ -437,12 +448,7 @@ TEST_F_TIMEOUT(queues_large, one_page_beside_many, 240)
 			g_batch_add(big, BATCH_MAP, DOM, BIG_IOVA + k * size,
 				    size, BIG_GPA);
 		g_batch_add(small, BATCH_MAP, DOM, IOVA, PAGE, RAM_GPA);
-		vq_publish(&big->vq[big->ring]);
-		vq_kick(&big->vq[big->ring]);
-		end = now_ns() + 60000000000ULL;
-		do {
-			ASSERT_EQ(0, vmm_stats(v, &s));
-		} while (!s.mapped_bytes && now_ns() < end);
+		ASSERT_EQ(0, map_begins(big, 1, &s));
 		before = s.requests[VIRTIO_IOMMU_T_MAP];
 		vq_publish(&small->vq[small->ring]);
 		vq_kick(&small->vq[small->ring]);
@@ -486,19 +492,14 @@ TEST_F_TIMEOUT(queues_large, attach_beside_a_map_that_was_alone, 240)
 	struct vmm *v = self->v;
 	unsigned int i, seen = 0;
 	struct vmm_stats s;
-	__u64 size, end;
+	__u64 size;
 
 	for (i = 0; i < 20 && !seen; i++) {
 		LARGE_MAP(big, size, i);
 		/* Each of two devices has a half of it */
 		ASSERT_EQ(0, vmm_set_limits(v, 0, 0, 2 * (size / MIB(2) + 72)));
 		ASSERT_ST(OK, leave_tables(small, DOM, size / MIB(2) + 64));
-		vq_publish(&big->vq[big->ring]);
-		vq_kick(&big->vq[big->ring]);
-		end = now_ns() + 60000000000ULL;
-		do {
-			ASSERT_EQ(0, vmm_stats(v, &s));
-		} while (!s.mapped_bytes && now_ns() < end);
+		ASSERT_EQ(0, map_begins(big, 1, &s));
 		ASSERT_ST(OK, g_attach(small, DOM + 1, EP(1)));
 		ASSERT_EQ(0, vmm_stats(v, &s));
 		EXPECT_GT(s.rebuilds, 0);
@@ -519,16 +520,11 @@ TEST_F_TIMEOUT(queues_large, domain_ends_amid_a_map, 240)
 	struct vmm *v = self->v;
 	struct vmm_stats s;
 	unsigned int i;
-	__u64 size, end;
+	__u64 size;
 
 	for (i = 0; i < 4; i++) {
 		LARGE_MAP(big, size, i);
-		vq_publish(&big->vq[big->ring]);
-		vq_kick(&big->vq[big->ring]);
-		end = now_ns() + 60000000000ULL;
-		do {
-			ASSERT_EQ(0, vmm_stats(v, &s));
-		} while (s.mapped_bytes < size / 2 && now_ns() < end);
+		ASSERT_EQ(0, map_begins(big, size / 2, &s));
 		EXPECT_ST(OK, g_attach(small, DOM + 1, EP(0)));
 		ASSERT_EQ(0, vq_wait(&big->vq[big->ring], 1, 60000));
 		ASSERT_EQ(0, vmm_stats(v, &s));
