@@ -470,9 +470,14 @@ int vmm_set_iommufd(struct vmm *v)
 		return rc;
 	if (!v->scratch) {
 		v->scratch_len = info.out_scratch_size;
+		/*
+		 * User-mode Linux oopses if it is the kernel that touches it first,
+		 * and there is no memory for its page table
+		 */
 		v->scratch = mmap(NULL, v->scratch_len,
 				  PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+				  -1, 0);
 		if (v->scratch == MAP_FAILED) {
 			v->scratch = NULL;
 			return -ENOMEM;
