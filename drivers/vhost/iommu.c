@@ -36,6 +36,33 @@ static long vhost_iommu_check_fork_owner(void __user *argp)
 	return mode == VHOST_FORK_OWNER_TASK ? 0 : -EOPNOTSUPP;
 }
 
+static struct vhost_worker *vhost_iommu_worker(struct vhost_iommu *viommu)
+{
+	unsigned long id = 0;
+
+	/* There is no more than one */
+	return xa_find(&viommu->dev.worker_xa, &id, ULONG_MAX, XA_PRESENT);
+}
+
+/*
+ * vhost has one class for the mutexes of all devices, one for those of all queues, and
+ * one for those of all workers. Who holds this device's can come to those of others: an
+ * UNMAP has to reach the vhost devices that keep what it removes. With the worker, which
+ * SET_OWNER makes and has take the queues' mutexes under its own.
+ */
+static void vhost_iommu_set_lock_classes(struct vhost_iommu *viommu)
+{
+	static struct lock_class_key worker_key, rq_key, eq_key;
+	struct vhost_worker *worker = vhost_iommu_worker(viommu);
+	unsigned int i;
+
+	if (worker)
+		lockdep_set_class(&worker->mutex, &worker_key);
+	for (i = 0; i < viommu->nr_rqs; i++)
+		lockdep_set_class(&viommu->rqs[i].vq.mutex, &rq_key);
+	lockdep_set_class(&viommu->eq.vq.mutex, &eq_key);
+}
+
 static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 			      unsigned long arg)
 {
@@ -92,8 +119,12 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 		rc = vhost_vring_ioctl(&viommu->dev, cmd, argp);
 	else
 		vhost_dev_flush(&viommu->dev);
-	if (!rc && cmd == VHOST_SET_MEM_TABLE)
+	if (!rc && cmd == VHOST_SET_MEM_TABLE) {
 		rc = vhost_iommu_ram_set(viommu, viommu->dev.umem);
+		vhost_iommu_clients_moved(viommu, NULL);
+	}
+	if (!rc && cmd == VHOST_SET_OWNER)
+		vhost_iommu_set_lock_classes(viommu);
 	/* The byte may have been another one when it was read again */
 	if (cmd == VHOST_SET_FORK_FROM_OWNER)
 		viommu->dev.fork_owner = true;
@@ -105,24 +136,9 @@ static void vhost_iommu_show_fdinfo(struct seq_file *m, struct file *file)
 	vhost_iommu_stats_show(file->private_data, m);
 }
 
-/*
- * vhost has one class for the mutexes of all devices, and one for those of all
- * queues. Who holds this device's can come to those of others: an UNMAP has to
- * reach the vhost devices that keep what it removes.
- */
-static void vhost_iommu_set_lock_classes(struct vhost_iommu *viommu)
-{
-	static struct lock_class_key dev_key, rq_key, eq_key;
-	unsigned int i;
-
-	lockdep_set_class(&viommu->dev.mutex, &dev_key);
-	for (i = 0; i < viommu->nr_rqs; i++)
-		lockdep_set_class(&viommu->rqs[i].vq.mutex, &rq_key);
-	lockdep_set_class(&viommu->eq.vq.mutex, &eq_key);
-}
-
 static int vhost_iommu_open(struct inode *inode, struct file *file)
 {
+	static struct lock_class_key dev_key;
 	/* Of the device that was opened last, since the module was loaded */
 	static atomic_t last_number;
 	struct vhost_iommu *viommu;
@@ -150,6 +166,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	xa_init_flags(&viommu->groups, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&viommu->eventqs, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&viommu->sources);
+	INIT_LIST_HEAD(&viommu->vhost.left);
 	vhost_iommu_soft_init(viommu);
 	vhost_iommu_limits_init(viommu);
 
@@ -165,7 +182,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	viommu->vq_ptrs[VHOST_IOMMU_VQ_EVENT] = &viommu->eq.vq;
 	vhost_dev_init(&viommu->dev, viommu->vq_ptrs, viommu->nr_rqs + 1,
 		       UIO_MAXIOV, VHOST_IOMMU_WEIGHT, 0, true, NULL);
-	vhost_iommu_set_lock_classes(viommu);
+	lockdep_set_class(&viommu->dev.mutex, &dev_key);
 	viommu->dev.fork_owner = true;
 	for (i = 0; i < viommu->nr_rqs; i++)
 		viommu->rqs[i].vq.poll.wait.func = vhost_iommu_kicked;
@@ -180,12 +197,9 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
  */
 static void vhost_iommu_worker_retire(struct vhost_iommu *viommu)
 {
-	struct vhost_worker *worker;
-	unsigned long id = 0;
+	struct vhost_worker *worker = vhost_iommu_worker(viommu);
 	unsigned int i;
 
-	/* There is no more than one */
-	worker = xa_find(&viommu->dev.worker_xa, &id, ULONG_MAX, XA_PRESENT);
 	if (!worker)
 		return;
 	scoped_guard(mutex, &worker->mutex) {
@@ -214,6 +228,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 				vhost_iommu_stop_vq(viommu->vq_ptrs[i]);
 	}
 	vhost_iommu_sources_silence(viommu);
+	vhost_iommu_clients_silence(viommu);
 	vhost_dev_flush(&viommu->dev);
 	vhost_dev_stop(&viommu->dev);
 	vhost_iommu_worker_retire(viommu);
@@ -222,6 +237,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	vhost_iommu_log_put(viommu);
 
 	scoped_guard(rwsem_write, &viommu->lock) {
+		vhost_iommu_clients_free(viommu);
 		vhost_iommu_endpoints_free(viommu);
 		vhost_iommu_nests_free(viommu);
 		vhost_iommu_host_put(viommu);

@@ -21,6 +21,7 @@
  *   iommu_hwpt.c    page tables of an IOAS
  *   iommu_device.c  devices: attached, blocked, being reset
  *   iommu_nest.c    vIOMMUs, and their event queues
+ *   iommu_vhost.c   vhost devices whose addresses are translated here
  *   iommu_soft.c    accesses that the VMM makes for endpoints, and their faults
  *   iommu_event.c   event queue, and where events come from
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
@@ -34,8 +35,9 @@
  * The last three know nothing of the others.
  *
  * Lock order: vhost_dev.mutex, vhost_virtqueue.mutex of one queue,
- * vhost_iommu.lock, vhost_iommu_domain.lock of one domain, and below all others, with
- * nothing that sleeps under them, vhost_iommu.xlat_lock and vhost_iommu_soft.lock. The
+ * vhost_iommu.lock, vhost_iommu_domain.lock of one domain, vhost_iommu_client.lock of
+ * one vhost device, that device's own mutexes, and below all others, with nothing that
+ * sleeps under them, vhost_iommu.xlat_lock and vhost_iommu_soft.lock. The
  * worker takes all but the first, and so do threads that kick a request queue;
  * vhost_dev_flush() waits for the worker, so it is never called with any of them held.
  *
@@ -43,7 +45,10 @@
  * long as the VMM likes. vhost_iommu.lock is held over the scratch area only, and
  * whoever takes it can be killed, or ends with the process whose other threads hold
  * it; a thread that kicks faults nothing in and waits for locks in such a way that it
- * can be called back. Nobody else waits for either: statistics are read without them.
+ * can be called back. Mutexes of vhost devices are an exception: whoever removes a mapping
+ * that one was told of waits for the packets that it is at, whose memory is the VMM's, or
+ * for who reads its file, which the VMM can make block. They end with the VMM.
+ * Nobody else waits for either: statistics are read without them.
  */
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
@@ -155,16 +160,39 @@ void vhost_iommu_soft_init(struct vhost_iommu *viommu);
 int vhost_iommu_soft_translate(struct vhost_iommu *viommu,
 			       struct vhost_iommu_translate *args);
 void vhost_iommu_soft_forget(struct vhost_iommu *viommu, u32 id);
+void vhost_iommu_soft_denied(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
+			     u32 access, const struct vhost_iommu_xlat *xlat);
+
+/* iommu_vhost.c */
+int vhost_iommu_client_add(struct vhost_iommu *viommu,
+			   const struct vhost_iommu_vhost_file *args);
+int vhost_iommu_client_remove(struct vhost_iommu *viommu,
+			      const struct vhost_iommu_vhost_file *args);
+int vhost_iommu_client_miss(struct vhost_iommu *viommu,
+			    const struct vhost_iommu_vhost_miss *args);
+void vhost_iommu_clients_untell(struct vhost_iommu *viommu,
+				const struct vhost_iommu_map *map);
+void vhost_iommu_clients_forget(struct vhost_iommu *viommu,
+				unsigned long clients);
+void vhost_iommu_clients_mapped(struct vhost_iommu *viommu);
+void vhost_iommu_clients_moved(struct vhost_iommu *viommu,
+			       const struct vhost_iommu_group *group);
+void vhost_iommu_clients_leave(struct vhost_iommu *viommu, u32 endpoint);
+void vhost_iommu_clients_reap(struct vhost_iommu *viommu);
+void vhost_iommu_clients_silence(struct vhost_iommu *viommu);
+void vhost_iommu_clients_free(struct vhost_iommu *viommu);
 
 /* iommu_xlat.c */
 int vhost_iommu_translate_locked(struct vhost_iommu *viommu, u32 endpoint,
+				 u64 iova, struct vhost_iommu_xlat *xlat);
+int vhost_iommu_translate_logged(struct vhost_iommu *viommu, u32 endpoint,
 				 u64 iova, struct vhost_iommu_xlat *xlat);
 int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
 			  struct vhost_iommu_xlat *xlat);
 int vhost_iommu_ram_set(struct vhost_iommu *viommu, struct vhost_iotlb *umem);
 bool vhost_iommu_ram_has(struct vhost_iommu *viommu, u64 start, u64 last);
-int vhost_iommu_ram_addr(struct vhost_iommu *viommu, u64 phys, u64 *addr,
-			 u64 *len);
+int vhost_iommu_ram_region(struct vhost_iommu *viommu, u64 phys,
+			   struct vhost_iommu_region *region);
 
 /* iommu_log.c */
 int vhost_iommu_log_make(struct vhost_iommu *viommu, u32 *len);
@@ -186,7 +214,7 @@ int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
 void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 			    enum vhost_iommu_server where);
 void vhost_iommu_handle_kick(struct vhost_work *work);
-void vhost_iommu_ring_settle(struct vhost_iommu_rq *rq);
+int vhost_iommu_ring_settle(struct vhost_iommu_rq *rq);
 
 /* iommu_poll.c */
 void vhost_iommu_poll_kicked(struct vhost_iommu_rq *rq,

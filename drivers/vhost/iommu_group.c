@@ -104,12 +104,14 @@ void vhost_iommu_group_set(struct vhost_iommu *viommu,
 {
 	lockdep_assert_held_write(&viommu->lock);
 
-	guard(write_lock)(&viommu->xlat_lock);
-
-	if (group->hw != hw || group->bypass != bypass)
+	if (group->hw == hw && group->bypass == bypass)
+		return;
+	scoped_guard(write_lock, &viommu->xlat_lock) {
 		vhost_iommu_log_group(viommu, group);
-	group->hw = hw;
-	group->bypass = bypass;
+		group->hw = hw;
+		group->bypass = bypass;
+	}
+	vhost_iommu_clients_moved(viommu, group);
 }
 
 /**
@@ -244,6 +246,7 @@ void vhost_iommu_group_set_broken(struct vhost_iommu *viommu,
 	}
 	WRITE_ONCE(viommu->nr_broken, broken ? viommu->nr_broken + nr :
 					       viommu->nr_broken - nr);
+	vhost_iommu_clients_moved(viommu, group);
 }
 
 /**

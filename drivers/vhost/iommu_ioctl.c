@@ -182,11 +182,15 @@ static int vhost_iommu_ioctl_remove_endpoint(struct vhost_iommu *viommu,
 					     void *arg)
 {
 	struct vhost_iommu_remove_endpoint *args = arg;
+	int rc;
 
 	if (args->__reserved)
 		return -EOPNOTSUPP;
 
-	return vhost_iommu_endpoint_remove(viommu, args->endpoint);
+	scoped_cond_guard(rwsem_write_kill, return -EINTR, &viommu->lock)
+		rc = vhost_iommu_endpoint_remove(viommu, args->endpoint);
+	vhost_iommu_clients_reap(viommu);
+	return rc;
 }
 
 static int
@@ -460,6 +464,21 @@ static int vhost_iommu_ioctl_get_log(struct vhost_iommu *viommu, void *arg)
 	return vhost_iommu_log_make(viommu, &args->out_len);
 }
 
+static int vhost_iommu_ioctl_add_vhost(struct vhost_iommu *viommu, void *arg)
+{
+	return vhost_iommu_client_add(viommu, arg);
+}
+
+static int vhost_iommu_ioctl_remove_vhost(struct vhost_iommu *viommu, void *arg)
+{
+	return vhost_iommu_client_remove(viommu, arg);
+}
+
+static int vhost_iommu_ioctl_vhost_miss(struct vhost_iommu *viommu, void *arg)
+{
+	return vhost_iommu_client_miss(viommu, arg);
+}
+
 union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_info info;
 	struct vhost_iommu_set_config set_config;
@@ -481,6 +500,8 @@ union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_get_attachment get_attachment;
 	struct vhost_iommu_translate translate;
 	struct vhost_iommu_get_log get_log;
+	struct vhost_iommu_vhost_file vhost_file;
+	struct vhost_iommu_vhost_miss vhost_miss;
 };
 
 /*
@@ -544,8 +565,7 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 		       .flags = VHOST_IOMMU_EP_DEVICE | VHOST_IOMMU_EP_GROUP |
 				VHOST_IOMMU_EP_TABLE),
 	VHOST_IOMMU_OP(REMOVE_ENDPOINT, remove_endpoint, remove_endpoint,
-		       __reserved, .owner = true, .lock = true,
-		       .settled = true),
+		       __reserved, .owner = true, .settled = true),
 	VHOST_IOMMU_OP(SET_DOORBELL, set_doorbell, set_doorbell, last,
 		       .owner = true, .lock = true,
 		       .flags = VHOST_IOMMU_DOORBELL_REMOVE),
@@ -566,6 +586,13 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 	VHOST_IOMMU_OP(GET_LOG, get_log, get_log, out_len, .owner = true,
 		       .opens = true),
 	VHOST_IOMMU_OP(TRANSLATE, translate, translate, out_sequence, .out = true,
+		       .flags = VHOST_IOMMU_ACCESS_READ |
+				VHOST_IOMMU_ACCESS_WRITE),
+	VHOST_IOMMU_OP(ADD_VHOST, add_vhost, vhost_file, fd, .owner = true,
+		       .settled = true),
+	VHOST_IOMMU_OP(REMOVE_VHOST, remove_vhost, vhost_file, fd,
+		       .owner = true),
+	VHOST_IOMMU_OP(VHOST_MISS, vhost_miss, vhost_miss, iova, .owner = true,
 		       .flags = VHOST_IOMMU_ACCESS_READ |
 				VHOST_IOMMU_ACCESS_WRITE),
 };

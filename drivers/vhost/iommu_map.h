@@ -21,6 +21,7 @@
  * @flags: VIRTIO_IOMMU_MAP_F_*
  * @shift: It is mapped and unmapped in pieces, which end where the IOVA is a
  *         multiple of 1 << @shift
+ * @clients: Who was told of it, a mask
  */
 struct vhost_iommu_map {
 	struct rb_node node;
@@ -29,6 +30,7 @@ struct vhost_iommu_map {
 	u64 phys;
 	u32 flags;
 	u8 shift;
+	unsigned long clients;
 };
 
 /**

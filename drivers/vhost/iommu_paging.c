@@ -25,6 +25,33 @@
 
 #include "iommu.h"
 
+/* See &vhost_iommu_vhost.untold; with &vhost_iommu.xlat_lock held for writing */
+static void vhost_iommu_tree_untell(struct vhost_iommu *viommu,
+				    struct vhost_iommu_map *map)
+{
+	if (map->clients)
+		vhost_iommu_clients_untell(viommu, map);
+	map->clients = 0;
+}
+
+/*
+ * vhost devices forget what is gone before anybody is answered who relies on it: for a
+ * request that is when the replies of its batch are published. Who finds nothing to
+ * unmap, or room to map, may owe that to another queue, which is not that far yet.
+ */
+static void vhost_iommu_tree_settle(struct vhost_iommu *viommu,
+				    const struct vhost_iommu_caller *by)
+{
+	unsigned long untold = READ_ONCE(viommu->vhost.untold);
+
+	if (!untold)
+		return;
+	if (by->rq)
+		by->rq->untold |= untold;
+	else
+		vhost_iommu_clients_forget(viommu, untold);
+}
+
 static int vhost_iommu_tree_add(struct vhost_iommu *viommu,
 				struct vhost_iommu_domain *domain,
 				struct vhost_iommu_map *map)
@@ -32,8 +59,13 @@ static int vhost_iommu_tree_add(struct vhost_iommu *viommu,
 	int rc;
 
 	vhost_iommu_build_drop(viommu, domain, true);
-	scoped_guard(write_lock, &viommu->xlat_lock)
+	map->clients = 0;
+	scoped_guard(write_lock, &viommu->xlat_lock) {
 		rc = vhost_iommu_map_insert(&domain->maps, map);
+		if (!rc && READ_ONCE(viommu->vhost.nr))
+			domain->recent[domain->nr_recent++ % VHOST_IOMMU_RECENT] =
+				map->start;
+	}
 	if (!rc) {
 		atomic64_inc(&viommu->mappings);
 		atomic64_add(map->last - map->start + 1, &viommu->mapped_bytes);
@@ -48,6 +80,7 @@ static void vhost_iommu_tree_del(struct vhost_iommu *viommu,
 	vhost_iommu_build_drop(viommu, domain, true);
 	scoped_guard(write_lock, &viommu->xlat_lock) {
 		vhost_iommu_map_erase(&domain->maps, map);
+		vhost_iommu_tree_untell(viommu, map);
 		vhost_iommu_log_unmap(viommu, domain, map->start, map->last);
 	}
 	atomic64_dec(&viommu->mappings);
@@ -66,9 +99,11 @@ static void vhost_iommu_tree_resize(struct vhost_iommu *viommu,
 		     &viommu->mapped_bytes);
 	scoped_guard(write_lock, &viommu->xlat_lock) {
 		/* What was told of the mapping before is about all of it */
-		if (start > map->start || last < map->last)
+		if (start > map->start || last < map->last) {
 			vhost_iommu_log_unmap(viommu, domain, map->start,
 					      map->last);
+			vhost_iommu_tree_untell(viommu, map);
+		}
 		vhost_iommu_map_resize(&domain->maps, map, start, last);
 	}
 }
@@ -393,6 +428,8 @@ int vhost_iommu_map(struct vhost_iommu *viommu,
 		WRITE_ONCE(by->rq->midway, VIRTIO_IOMMU_T_MAP);
 	else if (viommu->holder != by->rq)
 		WRITE_ONCE(by->rq->midway, 0);
+	vhost_iommu_tree_settle(viommu, by);
+	vhost_iommu_clients_mapped(viommu);
 	vhost_iommu_domain_unlock(domain, by);
 	return rc;
 }
@@ -487,6 +524,7 @@ int vhost_iommu_unmap(struct vhost_iommu *viommu,
 		return rc;
 	rc = vhost_iommu_unmap_in(viommu, domain, req->virt_start,
 				  req->virt_end, by);
+	vhost_iommu_tree_settle(viommu, by);
 	vhost_iommu_domain_unlock(domain, by);
 	return rc;
 }
@@ -519,9 +557,11 @@ int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
 		domain->part.error = domain->part.error ?: -ECANCELED;
 		if (!vhost_iommu_part_undo(viommu, domain, &vhost_iommu_alone))
 			domain->part.active = false;
-		return -EAGAIN;
+	} else {
+		vhost_iommu_unmap_some(viommu, domain, 0, U64_MAX,
+				       &vhost_iommu_alone);
 	}
-	vhost_iommu_unmap_some(viommu, domain, 0, U64_MAX, &vhost_iommu_alone);
+	vhost_iommu_tree_settle(viommu, &vhost_iommu_alone);
 	return -EAGAIN;
 }
 
@@ -674,5 +714,9 @@ int vhost_iommu_remove_ram(struct vhost_iommu *viommu,
 		r->domain++;
 		r->at = 0;
 	}
+	/* What requests have removed that are not answered yet goes with it */
+	vhost_iommu_tree_settle(viommu, &vhost_iommu_alone);
+	/* What is left of a mapping was not there for a moment */
+	vhost_iommu_clients_mapped(viommu);
 	return -EAGAIN;
 }

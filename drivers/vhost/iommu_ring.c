@@ -152,6 +152,20 @@ static int vhost_iommu_reply(const struct vhost_iommu_req *req, u8 status,
 	return vhost_iommu_buffer_write(to, &last.tail, sizeof(last.tail));
 }
 
+/* vhost devices forget what the batch has unmapped, once for all of it */
+static noinline int vhost_iommu_forget(struct vhost_iommu_rq *rq,
+				       enum vhost_iommu_server where)
+{
+	const struct vhost_iommu_caller by = { .where = where, .rq = rq };
+
+	if (vhost_iommu_lock(rq->viommu, &by))
+		return -EFAULT;
+	vhost_iommu_clients_forget(rq->viommu, rq->untold);
+	rq->untold = 0;
+	vhost_iommu_unlock(rq->viommu, &by);
+	return 0;
+}
+
 /*
  * The one place where replies become visible: one index update per batch. A
  * thread that kicks does not wait for the ring's memory: what it can't publish
@@ -167,6 +181,8 @@ static int vhost_iommu_publish(struct vhost_iommu_rq *rq,
 
 	if (!rq->nr_heads)
 		return 0;
+	if (rq->untold && vhost_iommu_forget(rq, where))
+		return -EFAULT;
 	if (vhost_add_used_n(vq, rq->heads, NULL, rq->nr_heads) < 0) {
 		if (where == VHOST_IOMMU_KICKER) {
 			vq->last_used_idx = used;
@@ -770,15 +786,17 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
  * have left that to the worker. Further requests stay in the ring.
  *
  * Context: ioctl of the owner.
+ * Return: 0, or -EINTR if the caller was killed first.
  */
-void vhost_iommu_ring_settle(struct vhost_iommu_rq *rq)
+int vhost_iommu_ring_settle(struct vhost_iommu_rq *rq)
 {
 	lockdep_assert_held(&rq->vq.mutex);
 
-	vhost_iommu_publish(rq, VHOST_IOMMU_WORKER);
+	if (vhost_iommu_publish(rq, VHOST_IOMMU_WORKER))
+		return -EINTR;
 	if (rq->answers)
 		vhost_iommu_answer(rq, VHOST_IOMMU_WORKER);
-	vhost_iommu_publish(rq, VHOST_IOMMU_WORKER);
+	return vhost_iommu_publish(rq, VHOST_IOMMU_WORKER) ? -EINTR : 0;
 }
 
 /**

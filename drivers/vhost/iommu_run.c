@@ -65,8 +65,9 @@ int vhost_iommu_settle(struct vhost_iommu *viommu)
 		struct vhost_iommu_rq *rq = &viommu->rqs[i];
 
 		scoped_cond_guard(mutex_kill, return -EINTR, &rq->vq.mutex)
-			if (vhost_vq_get_backend(&rq->vq))
-				vhost_iommu_ring_settle(rq);
+			if (vhost_vq_get_backend(&rq->vq) &&
+			    vhost_iommu_ring_settle(rq))
+				return -EINTR;
 	}
 	return 0;
 }
@@ -81,16 +82,18 @@ void vhost_iommu_stop_vq(struct vhost_virtqueue *vq)
 	vhost_vq_set_backend(vq, NULL);
 }
 
-static void vhost_iommu_stop_rq(struct vhost_iommu_rq *rq)
+static int vhost_iommu_stop_rq(struct vhost_iommu_rq *rq)
 {
 	lockdep_assert_held(&rq->vq.mutex);
 
 	if (vhost_vq_get_backend(&rq->vq)) {
-		vhost_iommu_ring_settle(rq);
+		if (vhost_iommu_ring_settle(rq))
+			return -EINTR;
 		WRITE_ONCE(rq->viommu->nr_serving, rq->viommu->nr_serving - 1);
 	}
 	WRITE_ONCE(rq->serves, false);
 	vhost_iommu_stop_vq(&rq->vq);
+	return 0;
 }
 
 /**
@@ -112,7 +115,8 @@ int vhost_iommu_stop(struct vhost_iommu *viommu)
 		struct vhost_iommu_rq *rq = &viommu->rqs[i];
 
 		scoped_cond_guard(mutex_kill, return -EINTR, &rq->vq.mutex)
-			vhost_iommu_stop_rq(rq);
+			if (vhost_iommu_stop_rq(rq))
+				return -EINTR;
 	}
 	return 0;
 }

@@ -115,35 +115,35 @@ static bool vhost_iommu_soft_fault(struct vhost_iommu_soft *soft,
 	return true;
 }
 
-/*
- * Translate, and note what of an access is not allowed, if anything: before the endpoint
- * can have gone, see vhost_iommu_soft_forget(). Returns 1 if there is a fault to forward.
+/**
+ * vhost_iommu_soft_denied - Make a fault of an access that is not allowed
+ * @viommu: The device
+ * @endpoint: Endpoint ID
+ * @iova: Where it was
+ * @access: What of it is not allowed: VIRTIO_IOMMU_MAP_F_*
+ * @xlat: What is there
+ *
+ * Context: With &vhost_iommu.xlat_lock held as it was when @xlat was found: the endpoint
+ * has not gone before, see vhost_iommu_soft_forget().
  */
-static int vhost_iommu_soft_access(struct vhost_iommu *viommu, u32 endpoint,
-				   u64 iova, u32 access,
-				   struct vhost_iommu_xlat *xlat)
+void vhost_iommu_soft_denied(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
+			     u32 access, const struct vhost_iommu_xlat *xlat)
 {
-	struct vhost_iommu_event fault = {
+	const struct vhost_iommu_event fault = {
 		.virt_id = endpoint,
-		.flags = VIRTIO_IOMMU_FAULT_F_ADDRESS,
+		.flags = VIRTIO_IOMMU_FAULT_F_ADDRESS | access,
 		.address = iova,
+		.reason = vhost_iommu_soft_reason(xlat->state),
 	};
-	int rc;
 
 	static_assert(VHOST_IOMMU_ACCESS_READ == VIRTIO_IOMMU_MAP_F_READ);
 	static_assert(VHOST_IOMMU_ACCESS_WRITE == VIRTIO_IOMMU_MAP_F_WRITE);
 	static_assert(VHOST_IOMMU_ACCESS_READ == VIRTIO_IOMMU_FAULT_F_READ);
 	static_assert(VHOST_IOMMU_ACCESS_WRITE == VIRTIO_IOMMU_FAULT_F_WRITE);
+	lockdep_assert_held(&viommu->xlat_lock);
 
-	guard(read_lock)(&viommu->xlat_lock);
-
-	rc = vhost_iommu_translate_locked(viommu, endpoint, iova, xlat);
-	access &= ~xlat->perm;
-	if (rc || !access)
-		return rc;
-	fault.reason = vhost_iommu_soft_reason(xlat->state);
-	fault.flags |= access;
-	return vhost_iommu_soft_fault(&viommu->soft, &fault);
+	if (vhost_iommu_soft_fault(&viommu->soft, &fault))
+		vhost_vq_work_queue(&viommu->eq.vq, &viommu->soft.source.work);
 }
 
 /**
@@ -160,16 +160,20 @@ static int vhost_iommu_soft_access(struct vhost_iommu *viommu, u32 endpoint,
 int vhost_iommu_soft_translate(struct vhost_iommu *viommu,
 			       struct vhost_iommu_translate *args)
 {
-	const u32 access = VHOST_IOMMU_ACCESS_READ | VHOST_IOMMU_ACCESS_WRITE;
 	struct vhost_iommu_xlat xlat;
+	u32 denied;
 	int rc;
 
-	rc = vhost_iommu_soft_access(viommu, args->endpoint, args->iova,
-				     args->flags & access, &xlat);
-	if (rc < 0)
-		return rc;
-	if (rc)
-		vhost_vq_work_queue(&viommu->eq.vq, &viommu->soft.source.work);
+	scoped_guard(read_lock, &viommu->xlat_lock) {
+		rc = vhost_iommu_translate_logged(viommu, args->endpoint,
+						  args->iova, &xlat);
+		if (rc)
+			return rc;
+		denied = args->flags & ~xlat.perm;
+		if (denied)
+			vhost_iommu_soft_denied(viommu, args->endpoint,
+						args->iova, denied, &xlat);
+	}
 	args->out_start = xlat.start;
 	args->out_last = xlat.last;
 	args->out_phys = xlat.phys;

@@ -77,6 +77,9 @@ static const struct vhost_iommu_stat_kind vhost_iommu_stat_kinds[] = {
 	VHOST_IOMMU_STAT(INV_CALLS, "inv-calls"),
 	VHOST_IOMMU_STAT_ARRAY(QUEUE_REQUESTS, "queue-requests",
 			       vhost_iommu_queues, 0),
+	VHOST_IOMMU_STAT(VHOST_MISSES, "vhost-misses"),
+	VHOST_IOMMU_STAT(VHOST_UPDATES, "vhost-updates"),
+	VHOST_IOMMU_STAT(VHOST_INVALIDATIONS, "vhost-invalidations"),
 };
 
 /* Of queues that the VMM has not asked for there is nothing to tell */
@@ -167,6 +170,12 @@ static u64 vhost_iommu_stat_read(const struct vhost_iommu *viommu, u32 id,
 		       READ_ONCE(viommu->soft.lost);
 	case VHOST_IOMMU_STAT_QUEUE_REQUESTS:
 		return vhost_iommu_stat_queue(&viommu->rqs[index].count);
+	case VHOST_IOMMU_STAT_VHOST_MISSES:
+		return atomic64_read(&viommu->vhost.missed);
+	case VHOST_IOMMU_STAT_VHOST_UPDATES:
+		return atomic64_read(&viommu->vhost.told);
+	case VHOST_IOMMU_STAT_VHOST_INVALIDATIONS:
+		return atomic64_read(&viommu->vhost.forgotten);
 	default:
 		break;
 	}

@@ -33,6 +33,14 @@
 #define VHOST_IOMMU_MAX_VIOMMUS		64
 #define VHOST_IOMMU_MAX_EVENTQS		128
 #define VHOST_IOMMU_MAX_QUEUES		16
+/* vhost devices, as many as a mapping has bits for */
+#define VHOST_IOMMU_MAX_CLIENTS		BITS_PER_LONG
+/* What one of them can wait for at a time; it has a few queues with one miss each */
+#define VHOST_IOMMU_MISSES		64
+/* Ranges that one of them is to forget, and hears of together */
+#define VHOST_IOMMU_UNTOLD		8
+/* Mappings of a domain that are remembered as its last ones */
+#define VHOST_IOMMU_RECENT		32U
 /* Of emulated endpoints, which wait for the guest's buffers */
 #define VHOST_IOMMU_SOFT_FAULTS		64
 /* Above all domain IDs */
@@ -291,6 +299,9 @@ struct vhost_iommu_hwpt {
  * @resv: RESV_MEM regions of all endpoints in the domain
  * @endpoints: Endpoints in the domain
  * @nr_devices: Number of them that are devices
+ * @nr_recent: Number of mappings that were made while there were vhost devices. Changed
+ *             under &vhost_iommu.xlat_lock, as @recent is.
+ * @recent: First IOVAs of the last ones: number N is at index N % VHOST_IOMMU_RECENT
  * @drained: Its last endpoint is leaving it, and some of @maps are gone already
  * @translated: The VMM has asked what its addresses mean. Set under
  *              &vhost_iommu.xlat_lock.
@@ -313,6 +324,8 @@ struct vhost_iommu_domain {
 	struct vhost_iommu_build build;
 	struct vhost_iommu_tables tables;
 	u64 unmaps;
+	u64 nr_recent;
+	u64 recent[VHOST_IOMMU_RECENT];
 	struct rb_root_cached resv;
 	struct list_head endpoints;
 	unsigned int nr_devices;
@@ -586,6 +599,9 @@ struct vhost_iommu_refusals {
  * @state: Where the endpoint's DMA goes, one of enum vhost_iommu_endpoint_state
  * @domain: Its domain, if @state has one
  * @sequence: Number of the log's next entry at this moment; 0 if there is no log
+ * @paging: The paging domain that was looked at, or NULL; for as long as
+ *          &vhost_iommu.xlat_lock is held
+ * @map: The mapping, or NULL if it is none; likewise
  */
 struct vhost_iommu_xlat {
 	u64 start;
@@ -595,6 +611,99 @@ struct vhost_iommu_xlat {
 	u32 state;
 	u32 domain;
 	u64 sequence;
+	struct vhost_iommu_domain *paging;
+	struct vhost_iommu_map *map;
+};
+
+/**
+ * struct vhost_iommu_miss - What a vhost device has missed
+ * @iova: The IOVA
+ * @access: What it wants to do there: VHOST_ACCESS_*
+ * @denied: The guest was told of a fault
+ */
+struct vhost_iommu_miss {
+	u64 iova;
+	u32 access;
+	bool denied;
+};
+
+/**
+ * struct vhost_iommu_untold - Ranges that are gone
+ * @nr: Number of @ranges
+ * @ranges: Their first and last IOVAs
+ */
+struct vhost_iommu_untold {
+	unsigned int nr;
+	struct {
+		u64 start;
+		u64 last;
+	} ranges[VHOST_IOMMU_UNTOLD];
+};
+
+/**
+ * struct vhost_iommu_client - A vhost device whose addresses are translated here
+ * @viommu: The device
+ * @endpoint: ID of the endpoint that it is a part of
+ * @index: In &vhost_iommu_vhost.clients
+ * @node: In &vhost_iommu_vhost.left
+ * @file: Where misses are read, and answers written
+ * @wait: In the wait queue @head of @file
+ * @head: Wait queue of @file, or NULL
+ * @table: How @wait gets there
+ * @work: Reads misses and answers them
+ * @untold: What it has to forget, under &vhost_iommu.xlat_lock
+ * @lock: Covers what follows, and messages to the vhost device: who has it says nothing
+ *        that does not hold
+ * @retry: Has it given an answer again that it did not take
+ * @delay: How long that waits, in jiffies; 0 if it has taken all
+ * @gone: It has left: nothing is told it any more
+ * @ahead: It was told of the domain's mappings up to this one, if they are there still,
+ *         see &vhost_iommu_domain.nr_recent
+ * @nr_missing: Number of @missing; read without the mutex, too
+ * @missing: What it waits for
+ */
+struct vhost_iommu_client {
+	struct vhost_iommu *viommu;
+	u32 endpoint;
+	unsigned int index;
+	struct list_head node;
+	struct file *file;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *head;
+	poll_table table;
+	struct vhost_work work;
+	struct vhost_iommu_untold untold;
+	struct mutex lock;	/* messages, see above */
+	struct delayed_work retry;
+	unsigned int delay;
+	bool gone;
+	u64 ahead;
+	unsigned int nr_missing;
+	struct vhost_iommu_miss missing[VHOST_IOMMU_MISSES];
+};
+
+/**
+ * struct vhost_iommu_vhost - vhost devices whose addresses are translated here
+ * @clients: They, by index. Changed under &vhost_dev.mutex and &vhost_iommu.lock for
+ *           writing, so one of them is enough to look.
+ * @nr: Number of them; read without any, too
+ * @untold: Those that have something to forget and have not done so, a mask of indices.
+ *          Changed under &vhost_iommu.xlat_lock.
+ * @left: Those that have left, and whose files are still held
+ * @missing: Number of misses of all of them that wait for a mapping
+ * @missed: Number of misses so far
+ * @told: Number of answers, and of mappings that went with them
+ * @forgotten: Number of times that one had to forget something
+ */
+struct vhost_iommu_vhost {
+	struct vhost_iommu_client *clients[VHOST_IOMMU_MAX_CLIENTS];
+	unsigned int nr;
+	unsigned long untold;
+	struct list_head left;
+	atomic_t missing;
+	atomic64_t missed;
+	atomic64_t told;
+	atomic64_t forgotten;
 };
 
 /**
@@ -662,6 +771,8 @@ struct vhost_iommu_ram {
  * @ram: Region of guest memory that was found last, in this pass
  * @nr_heads: Number of @heads in use
  * @heads: Requests that are done but not yet published
+ * @untold: vhost devices that have to forget something before @heads are published, a
+ *          mask of their indices
  * @nr_pending: Number of @pending in use
  * @answers: @pending are carried out: their replies are yet to be written
  * @pending: Invalidations that are carried out together, and what a thread that
@@ -688,6 +799,7 @@ struct vhost_iommu_rq {
 	const struct vhost_iotlb_map *ram;
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
+	unsigned long untold;
 	unsigned int nr_pending;
 	bool answers;
 	struct vhost_iommu_pending pending[VHOST_IOMMU_BATCH];
@@ -727,7 +839,8 @@ struct vhost_iommu_eq {
  * @configured: SET_CONFIG was called
  * @proposals: Feature bits without a specification that are offered. Changed under
  *             @dev.mutex.
- * @soft: Faults of accesses that the VMM makes
+ * @soft: Faults of accesses that the VMM and vhost devices make
+ * @vhost: vhost devices whose addresses are translated here
  * @worker_only: A thread that kicks serves nothing. Changed under @dev.mutex.
  * @wanted: Somebody waits for a ring: who serves it is to let go of it. Changed
  *          under @dev.mutex.
@@ -795,6 +908,7 @@ struct vhost_iommu {
 	atomic64_t ring_errors;
 	struct vhost_iommu_refusals refused;
 	struct vhost_iommu_soft soft;
+	struct vhost_iommu_vhost vhost;
 
 	rwlock_t xlat_lock;	/* what translation looks at, see above */
 	struct vhost_iommu_ram *ram;

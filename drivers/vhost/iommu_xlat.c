@@ -55,14 +55,13 @@ static void vhost_iommu_xlat_map(struct vhost_iommu_domain *domain,
 				 struct vhost_iommu_xlat *xlat, u64 iova,
 				 u64 start, u64 last)
 {
-	const struct vhost_iommu_map *map;
+	struct vhost_iommu_map *map;
 
-	/* Who changes a mapping holds the lock for writing, and sees it */
-	if (!READ_ONCE(domain->translated))
-		WRITE_ONCE(domain->translated, true);
+	xlat->paging = domain;
 	map = vhost_iommu_map_first(&domain->maps, iova, iova);
 	if (!map)
 		return;
+	xlat->map = map;
 	xlat->start = max(map->start, start);
 	xlat->last = min(map->last, last);
 	xlat->phys = map->phys + (xlat->start - map->start);
@@ -95,6 +94,8 @@ int vhost_iommu_translate_locked(struct vhost_iommu *viommu, u32 endpoint,
 	lockdep_assert_held(&viommu->xlat_lock);
 
 	vhost_iommu_xlat_identity(xlat, iova, iova, 0);
+	xlat->paging = NULL;
+	xlat->map = NULL;
 	ep = xa_load(&viommu->endpoints, endpoint);
 	if (!ep || !ep->group)
 		return -ENOENT;
@@ -121,11 +122,34 @@ int vhost_iommu_translate_locked(struct vhost_iommu *viommu, u32 endpoint,
 }
 
 /**
- * vhost_iommu_translate - Translate an IOVA of an endpoint
+ * vhost_iommu_translate_logged - Translate an IOVA of an endpoint
  * @viommu: The device
  * @endpoint: Endpoint ID
  * @iova: The IOVA
  * @xlat: The answer, see vhost_iommu_translate_locked()
+ *
+ * Who keeps the answer follows the log.
+ *
+ * Context: With &vhost_iommu.xlat_lock held.
+ * Return: 0, or -ENOENT if there is no such endpoint.
+ */
+int vhost_iommu_translate_logged(struct vhost_iommu *viommu, u32 endpoint,
+				 u64 iova, struct vhost_iommu_xlat *xlat)
+{
+	int rc = vhost_iommu_translate_locked(viommu, endpoint, iova, xlat);
+
+	/* Who changes a mapping holds the lock for writing, and sees it */
+	if (!rc && xlat->paging && !READ_ONCE(xlat->paging->translated))
+		WRITE_ONCE(xlat->paging->translated, true);
+	return rc;
+}
+
+/**
+ * vhost_iommu_translate - Translate an IOVA of an endpoint
+ * @viommu: The device
+ * @endpoint: Endpoint ID
+ * @iova: The IOVA
+ * @xlat: The answer, see vhost_iommu_translate_logged()
  *
  * Context: Any but interrupts. Takes &vhost_iommu.xlat_lock.
  * Return: 0, or -ENOENT if there is no such endpoint.
@@ -135,7 +159,7 @@ int vhost_iommu_translate(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
 {
 	guard(read_lock)(&viommu->xlat_lock);
 
-	return vhost_iommu_translate_locked(viommu, endpoint, iova, xlat);
+	return vhost_iommu_translate_logged(viommu, endpoint, iova, xlat);
 }
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_translate);
 
@@ -222,27 +246,25 @@ bool vhost_iommu_ram_has(struct vhost_iommu *viommu, u64 start, u64 last)
 EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_ram_has);
 
 /**
- * vhost_iommu_ram_addr - Find guest memory in the VMM
+ * vhost_iommu_ram_region - Find guest memory in the VMM
  * @viommu: The device
  * @phys: Guest-physical address
- * @addr: Where it is in the VMM's address space
- * @len: How many bytes are there in one piece, from @phys on
+ * @region: The region that it is in
  *
  * Context: Any but interrupts. Takes &vhost_iommu.xlat_lock.
  * Return: 0, or -ENOENT if it is not guest memory.
  */
-int vhost_iommu_ram_addr(struct vhost_iommu *viommu, u64 phys, u64 *addr,
-			 u64 *len)
+int vhost_iommu_ram_region(struct vhost_iommu *viommu, u64 phys,
+			   struct vhost_iommu_region *region)
 {
-	const struct vhost_iommu_region *region;
+	const struct vhost_iommu_region *found;
 
 	guard(read_lock)(&viommu->xlat_lock);
 
-	region = vhost_iommu_ram_find(viommu->ram, phys);
-	if (!region)
+	found = vhost_iommu_ram_find(viommu->ram, phys);
+	if (!found)
 		return -ENOENT;
-	*addr = region->addr + (phys - region->start);
-	*len = region->last - phys + 1;
+	*region = *found;
 	return 0;
 }
-EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_ram_addr);
+EXPORT_SYMBOL_IF_KUNIT(vhost_iommu_ram_region);

@@ -242,7 +242,7 @@ static void ram_snapshot(struct kunit *test)
 {
 	struct world *w = make_world(test);
 	struct vhost_iotlb *umem = vhost_iotlb_alloc(8, 0);
-	u64 addr, len;
+	struct vhost_iommu_region region;
 
 	KUNIT_ASSERT_NOT_NULL(test, umem);
 	KUNIT_EXPECT_FALSE(test, vhost_iommu_ram_has(w->viommu, 0, 0));
@@ -269,12 +269,13 @@ static void ram_snapshot(struct kunit *test)
 						     SZ_2G + SZ_1M));
 	KUNIT_EXPECT_FALSE(test, vhost_iommu_ram_has(w->viommu, U64_MAX,
 						     U64_MAX));
-	KUNIT_EXPECT_EQ(test, vhost_iommu_ram_addr(w->viommu, SZ_1G + 5, &addr,
-						   &len), 0);
-	KUNIT_EXPECT_EQ(test, addr, 0x10000005);
-	KUNIT_EXPECT_EQ(test, len, SZ_1G - 5);
-	KUNIT_EXPECT_EQ(test, vhost_iommu_ram_addr(w->viommu, SZ_4K, &addr,
-						   &len), -ENOENT);
+	KUNIT_EXPECT_EQ(test, vhost_iommu_ram_region(w->viommu, SZ_1G + 5,
+						     &region), 0);
+	KUNIT_EXPECT_EQ(test, region.start, SZ_1G);
+	KUNIT_EXPECT_EQ(test, region.last, SZ_2G - 1);
+	KUNIT_EXPECT_EQ(test, region.addr, 0x10000000);
+	KUNIT_EXPECT_EQ(test, vhost_iommu_ram_region(w->viommu, SZ_4K, &region),
+			-ENOENT);
 	KUNIT_EXPECT_EQ(test, vhost_iommu_ram_set(w->viommu, NULL), 0);
 	KUNIT_EXPECT_FALSE(test, vhost_iommu_ram_has(w->viommu, 0, 0));
 	end_world(w);

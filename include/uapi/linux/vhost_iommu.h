@@ -84,6 +84,9 @@
 #define VHOST_IOMMU_GET_ATTACHMENT	_IO(VHOST_IOMMU_TYPE, 0x11)
 #define VHOST_IOMMU_TRANSLATE		_IO(VHOST_IOMMU_TYPE, 0x12)
 #define VHOST_IOMMU_GET_LOG		_IO(VHOST_IOMMU_TYPE, 0x13)
+#define VHOST_IOMMU_ADD_VHOST		_IO(VHOST_IOMMU_TYPE, 0x14)
+#define VHOST_IOMMU_REMOVE_VHOST	_IO(VHOST_IOMMU_TYPE, 0x15)
+#define VHOST_IOMMU_VHOST_MISS		_IO(VHOST_IOMMU_TYPE, 0x16)
 
 /*
  * Rings, as the guest numbers its virtqueues: the first request queue, the event queue,
@@ -648,6 +651,9 @@ struct vhost_iommu_set_bypass {
  * @VHOST_IOMMU_STAT_INV_CALLS: Arrays that these commands were handed over in
  * @VHOST_IOMMU_STAT_QUEUE_REQUESTS: Requests of one request queue. Index: the queue,
  *                                   below &vhost_iommu_set_config.num_queues
+ * @VHOST_IOMMU_STAT_VHOST_MISSES: Misses of the vhost devices of VHOST_IOMMU_ADD_VHOST
+ * @VHOST_IOMMU_STAT_VHOST_UPDATES: Translations that they were given
+ * @VHOST_IOMMU_STAT_VHOST_INVALIDATIONS: Times that one of them had to forget some
  *
  * A kernel may have further ones, and further indices: a reader passes over what it
  * does not know. The index is 0 where nothing is said of it.
@@ -676,6 +682,9 @@ enum vhost_iommu_stat_id {
 	VHOST_IOMMU_STAT_INV_COMMANDS = 21,
 	VHOST_IOMMU_STAT_INV_CALLS = 22,
 	VHOST_IOMMU_STAT_QUEUE_REQUESTS = 23,
+	VHOST_IOMMU_STAT_VHOST_MISSES = 24,
+	VHOST_IOMMU_STAT_VHOST_UPDATES = 25,
+	VHOST_IOMMU_STAT_VHOST_INVALIDATIONS = 26,
 };
 
 /**
@@ -936,6 +945,53 @@ struct vhost_iommu_get_log {
 	__u32 flags;
 	__s32 out_fd;
 	__u32 out_len;
+};
+
+/**
+ * struct vhost_iommu_vhost_file - ioctl(VHOST_IOMMU_ADD_VHOST, VHOST_IOMMU_REMOVE_VHOST)
+ * @size: sizeof(struct vhost_iommu_vhost_file)
+ * @flags: Must be 0
+ * @endpoint: Endpoint ID of the virtio device; EINVAL if it has a VFIO device
+ * @fd: File of /dev/vhost-net or /dev/vhost-vsock, opened for reading and writing
+ *      (EBADFD), with O_NONBLOCK (EINVAL)
+ *
+ * From ADD_VHOST to REMOVE_VHOST the kernel tells a vhost device what addresses mean: it
+ * reads the misses from @fd, which nobody else may do, and writes there what the guest
+ * has mapped, and what is to be forgotten, before the reply to the request. What can't
+ * be answered is a fault of the guest's, and is answered once it is mapped. An endpoint
+ * can have several files, as many as 64 all together (ENOSPC), and a file one endpoint
+ * (EEXIST). The vhost device must have accepted VIRTIO_F_ACCESS_PLATFORM
+ * (VHOST_SET_FEATURES on @fd): ENXIO, also if it has no memory for a message. With
+ * REMOVE_VHOST, the endpoint's removal and the close of the device, it forgets all; who
+ * adds or removes one that runs kicks its queues afterwards. In bypass it forgets memory
+ * that goes with VHOST_SET_MEM_TABLE only. Calls of the owner, running or not.
+ */
+struct vhost_iommu_vhost_file {
+	__u32 size;
+	__u32 flags;
+	__u32 endpoint;
+	__s32 fd;
+};
+
+/**
+ * struct vhost_iommu_vhost_miss - ioctl(VHOST_IOMMU_VHOST_MISS)
+ * @size: sizeof(struct vhost_iommu_vhost_miss)
+ * @flags: The access, a combination of enum vhost_iommu_access
+ * @endpoint: Endpoint ID
+ * @fd: The file, as in ADD_VHOST
+ * @iova: I/O virtual address
+ *
+ * Tells a vhost device of an address before it misses it, as VHOST_NET_SET_BACKEND and
+ * VHOST_VSOCK_SET_RUNNING want that of a used ring. ENOENT if it is not mapped for @flags,
+ * which is a fault of the guest's, or not to memory; ENXIO if the vhost device takes no
+ * answer, as it has no memory for one, or no IOTLB.
+ */
+struct vhost_iommu_vhost_miss {
+	__u32 size;
+	__u32 flags;
+	__u32 endpoint;
+	__s32 fd;
+	__aligned_u64 iova;
 };
 
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

@@ -53,6 +53,9 @@ static const struct {
 		.at = offsetof(struct vmm_stats, queue_requests),
 		.nr = VMM_MAX_QUEUES,
 	},
+	ONE(VHOST_MISSES, vhost_misses),
+	ONE(VHOST_UPDATES, vhost_updates),
+	ONE(VHOST_INVALIDATIONS, vhost_invalidations),
 };
 
 /**

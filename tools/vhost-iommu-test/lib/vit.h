@@ -193,6 +193,9 @@ struct ram {
  * @inv_commands: Invalidation commands
  * @inv_calls: Arrays of those
  * @queue_requests: Requests by queue
+ * @vhost_misses: Misses of vhost devices
+ * @vhost_updates: Translations given to them
+ * @vhost_invalidations: Times that one of them had to forget some
  */
 struct vmm_stats {
 	__u64 requests[VMM_NR_TYPES];
@@ -218,6 +221,9 @@ struct vmm_stats {
 	__u64 inv_commands;
 	__u64 inv_calls;
 	__u64 queue_requests[VMM_MAX_QUEUES];
+	__u64 vhost_misses;
+	__u64 vhost_updates;
+	__u64 vhost_invalidations;
 };
 
 struct dma_dev;

@@ -181,6 +181,15 @@ SIZE(get_log, 16);
 AT(get_log, out_fd, 8);
 AT(get_log, out_len, 12);
 
+SIZE(vhost_file, 16);
+AT(vhost_file, endpoint, 8);
+AT(vhost_file, fd, 12);
+
+SIZE(vhost_miss, 24);
+AT(vhost_miss, endpoint, 8);
+AT(vhost_miss, fd, 12);
+AT(vhost_miss, iova, 16);
+
 /* The ioctl numbers don't change either */
 _Static_assert(VHOST_IOMMU_GET_INFO == 0xbc00, "GET_INFO");
 _Static_assert(VHOST_IOMMU_SET_CONFIG == 0xbc01, "SET_CONFIG");
@@ -202,6 +211,9 @@ _Static_assert(VHOST_IOMMU_GET_REFUSAL == 0xbc10, "GET_REFUSAL");
 _Static_assert(VHOST_IOMMU_GET_ATTACHMENT == 0xbc11, "GET_ATTACHMENT");
 _Static_assert(VHOST_IOMMU_TRANSLATE == 0xbc12, "TRANSLATE");
 _Static_assert(VHOST_IOMMU_GET_LOG == 0xbc13, "GET_LOG");
+_Static_assert(VHOST_IOMMU_ADD_VHOST == 0xbc14, "ADD_VHOST");
+_Static_assert(VHOST_IOMMU_REMOVE_VHOST == 0xbc15, "REMOVE_VHOST");
+_Static_assert(VHOST_IOMMU_VHOST_MISS == 0xbc16, "VHOST_MISS");
 
 /* What figures are called, too */
 _Static_assert(VHOST_IOMMU_STAT_REQUESTS == 1, "STAT_REQUESTS");
@@ -227,6 +239,10 @@ _Static_assert(VHOST_IOMMU_STAT_EVENTS_LOST == 20, "STAT_EVENTS_LOST");
 _Static_assert(VHOST_IOMMU_STAT_INV_COMMANDS == 21, "STAT_INV_COMMANDS");
 _Static_assert(VHOST_IOMMU_STAT_INV_CALLS == 22, "STAT_INV_CALLS");
 _Static_assert(VHOST_IOMMU_STAT_QUEUE_REQUESTS == 23, "STAT_QUEUE_REQUESTS");
+_Static_assert(VHOST_IOMMU_STAT_VHOST_MISSES == 24, "STAT_VHOST_MISSES");
+_Static_assert(VHOST_IOMMU_STAT_VHOST_UPDATES == 25, "STAT_VHOST_UPDATES");
+_Static_assert(VHOST_IOMMU_STAT_VHOST_INVALIDATIONS == 26,
+	       "STAT_VHOST_INVALIDATIONS");
 
 /* Nor does what goes over the ring */
 _Static_assert(VIRTIO_IOMMU_F_ATTACH_TABLE == 7, "F_ATTACH_TABLE");

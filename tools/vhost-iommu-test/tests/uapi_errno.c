@@ -37,7 +37,7 @@ TEST_F(uapi, info)
 	__u64 features;
 
 	EXPECT_EQ(0, i->__reserved);
-	EXPECT_EQ((1ULL << 20) - 1, i->out_calls);
+	EXPECT_EQ((1ULL << 23) - 1, i->out_calls);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_MAP_UNMAP);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_ATTACH_TABLE);
 	EXPECT_TRUE(i->out_table_formats &
@@ -549,6 +549,7 @@ TEST_F(uapi, fdinfo)
 		"requests-attach-table", "requests-invalidate",
 		"events", "events-dropped", "events-lost", "inv-commands",
 		"inv-calls", "in-place", "queue-requests-0",
+		"vhost-misses", "vhost-updates", "vhost-invalidations",
 		"status-ok", "status-ioerr", "status-unsupp", "status-deverr",
 		"status-inval", "status-range", "status-noent", "status-fault",
 		"status-nomem",

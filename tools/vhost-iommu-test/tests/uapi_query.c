@@ -236,6 +236,9 @@ static const struct {
 	{ "events-lost", VHOST_IOMMU_STAT_EVENTS_LOST },
 	{ "inv-commands", VHOST_IOMMU_STAT_INV_COMMANDS },
 	{ "inv-calls", VHOST_IOMMU_STAT_INV_CALLS },
+	{ "vhost-misses", VHOST_IOMMU_STAT_VHOST_MISSES },
+	{ "vhost-updates", VHOST_IOMMU_STAT_VHOST_UPDATES },
+	{ "vhost-invalidations", VHOST_IOMMU_STAT_VHOST_INVALIDATIONS },
 };
 
 static const char *const types[] = {

@@ -161,6 +161,16 @@ static int prep_limits(struct vmm *v, void *arg)
 	return 0;
 }
 
+static int prep_vhost(struct vmm *v, void *arg)
+{
+	/* Without a vhost device; with one, see vnet.c */
+	struct vhost_iommu_vhost_file *a = arg;
+
+	a->endpoint = EMU(0);
+	a->fd = -1;
+	return vmm_add_endpoint(v, a->endpoint, NULL, -1, NULL, 0);
+}
+
 static int prep_bypass(struct vmm *v, void *arg)
 {
 	struct vhost_iommu_set_bypass *a = arg;
@@ -214,7 +224,14 @@ static int prep_bypass(struct vmm *v, void *arg)
 	  .known_flags = VHOST_IOMMU_ACCESS_READ |			\
 			 VHOST_IOMMU_ACCESS_WRITE,			\
 	  RESERVED(translate))						\
-	X(get_log, GET_LOG, get_log, prep_none, .known_flags = 0)
+	X(get_log, GET_LOG, get_log, prep_none, .known_flags = 0)	\
+	X(add_vhost, ADD_VHOST, vhost_file, prep_vhost, .good = -EBADF)	\
+	X(remove_vhost, REMOVE_VHOST, vhost_file, prep_vhost,		\
+	  .good = -EBADF)						\
+	X(vhost_miss, VHOST_MISS, vhost_miss, prep_vhost,		\
+	  .known_flags = VHOST_IOMMU_ACCESS_READ |			\
+			 VHOST_IOMMU_ACCESS_WRITE,			\
+	  .good = -EBADF)
 
 #define AS_ENUM(n, c, s, p, ...) IOCTL_##n,
 enum { IOCTLS(AS_ENUM) NR_IOCTLS };
