@@ -10,6 +10,7 @@
 
 #include "suite.h"
 #include "table.h"
+#include "vnet.h"
 
 #define DOM	1
 #define MAX_NTH	2000
@@ -412,6 +413,51 @@ static int call_running(struct env *e)
 	return rc ? rc : vmm_set_running(&e->v, true);
 }
 
+/* A vhost-net of an emulated endpoint, whose ring is mapped */
+static int vhost_fd = -1;
+
+static int prep_vhost(struct env *e)
+{
+	struct vmm *v = &e->v;
+	int rc;
+
+	vhost_fd = vnet_file(true, O_NONBLOCK);
+	if (vhost_fd < 0)
+		return vhost_fd;
+	rc = vmm_add_endpoint(v, EMU(1), NULL, -1, NULL, 0);
+	if (!rc)
+		rc = g_attach(v, DOM, EMU(1));
+	if (!rc)
+		rc = g_map(v, DOM, IOVA + PAGE, IOVA + 2 * PAGE - 1, RAM_GPA,
+			   MAP_RW);
+	return rc;
+}
+
+static int prep_vhost_miss(struct env *e)
+{
+	int rc = prep_vhost(e);
+
+	return rc ? rc : vnet_add(&e->v, EMU(1), vhost_fd);
+}
+
+static int call_add_vhost(struct env *e)
+{
+	return vnet_add(&e->v, EMU(1), vhost_fd);
+}
+
+static int call_vhost_miss(struct env *e)
+{
+	return vnet_miss(&e->v, EMU(1), vhost_fd, IOVA + PAGE,
+			 VHOST_IOMMU_ACCESS_READ);
+}
+
+static void undo_vhost(struct env *e)
+{
+	vnet_remove(&e->v, EMU(1), vhost_fd);
+	vmm_remove_endpoint(&e->v, EMU(1));
+	close(vhost_fd);
+}
+
 static const struct step api[] = {
 	{ "open", nothing, call_open, no_undo },
 	{ "SET_OWNER", nothing, call_owner, no_undo },
@@ -430,6 +476,8 @@ static const struct step api[] = {
 	{ "SET_BYPASS", nothing, call_bypass, undo_bypass },
 	{ "GET_LOG", nothing, call_log, no_undo },
 	{ "TRANSLATE", nothing, call_translate, no_undo },
+	{ "ADD_VHOST", prep_vhost, call_add_vhost, undo_vhost },
+	{ "VHOST_MISS", prep_vhost_miss, call_vhost_miss, undo_vhost },
 	{ "REMOVE_RAM", prep_cut, call_cut, no_undo },
 	{ "RESET", prep_reset, call_reset, no_undo },
 	{ "RESET of tables", prep_table_reset, call_reset, no_undo },
