@@ -9,8 +9,17 @@
 #                                vhost with tables of the guest, poll and tpoll,
 #                                which are the same with poll-us=50, mq, which is
 #                                vhost with a request queue for each processor and
-#                                Linux' driver patched for that, or accel, QEMU's
-#                                own SMMU; ARGs are more arguments of QEMU
+#                                Linux' driver patched for that, or accel and
+#                                smmu, QEMU's own SMMU with and without the host's;
+#                                net-MODE has the card of l2_card behind the same,
+#                                by the host's vhost-net, and net-MODE-off by QEMU,
+#                                without an assigned NIC; nvme-MODE is the same with
+#                                an emulated NVMe, which has no data; ARGs are more
+#                                arguments of QEMU
+#   l2_use MODE                  see that L2_ADDRESS and L2_NIC are those of MODE
+#   l2_card NETDEV DEVICE        set L2_CARD to the arguments for a virtio-net on the
+#                                tap net0, with more properties of both
+#   l2_card_up                   L1's end of it: 10.0.1.1
 #   l2_wait NAME [SECONDS]       wait until it is ready
 #   l2_run NAME COMMAND          run a shell command in it, with its status; a
 #                                line's end is a space
@@ -72,24 +81,49 @@ l2_initramfs()
 		mv "$L2_RUN/initramfs.new" "$L2_RUN/initramfs"
 }
 
+l2_use()
+{
+	[[ $1 != @(net|nvme)-* ]] || L2_NIC=''
+	[[ $1 != net-* ]] || L2_ADDRESS=10.0.1.2
+}
+
+l2_card()
+{
+	L2_CARD=(-netdev "tap,id=net,ifname=net0,script=no,downscript=no,$1"
+		-device "virtio-net-pci,netdev=net,addr=5,id=card,iommu_platform=on,disable-legacy=on,romfile=,$2")
+}
+
+l2_card_up()
+{
+	local tries=600
+
+	until ip link set net0 up 2>/dev/null; do
+		((tries--)) || { l2_fail "there is no tap"; return; }
+		sleep 0.1
+	done
+	ip addr add 10.0.1.1/24 dev net0
+}
+
 # l2_arguments NAME MODE: set L2_ARGS
 # shellcheck disable=SC2054 # these commas are QEMU's
 l2_arguments()
 {
-	local run=$L2_RUN/$1 append
+	local run=$L2_RUN/$1 append kind=${2#net-}
 
+	kind=${kind#nvme-} kind=${kind%-off}
 	# Each letter takes the guest to QEMU and back: warnings only, see guest-init
 	append="console=ttyAMA0 loglevel=5 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
-	[[ $2 != @(table|tpoll) ]] || append+=" l2.table"
+	[[ $2 != nvme-* ]] || append+=" l2.nonic"
+	[[ $kind != @(table|tpoll) ]] || append+=" l2.table"
 	# The driver that is in the kernel is not the one that is wanted
-	[[ $2 != mq ]] || append+=" l2.mq initcall_blacklist=virtio_iommu_drv_init"
+	[[ $kind != mq ]] || append+=" l2.mq initcall_blacklist=virtio_iommu_drv_init"
 	L2_ARGS=("$L2_QEMU" -enable-kvm -cpu host -M virt,gic-version=3
 	-smp "$L2_CPUS" -m "$L2_MEMORY" -nodefaults -display none
 	-kernel "$L2_KERNEL" -initrd "$L2_RUN/initramfs" -append "$append"
 	-serial "file:$run/console"
 	-chardev "pipe,id=hmp,path=$run/hmp" -mon chardev=hmp,mode=readline
 	-object iommufd,id=iommufd0)
-	case $2 in
+	case $kind in
 	none)	;;
 	qemu)	L2_ARGS+=(-device virtio-iommu-pci,addr=1) ;;
 	vhost)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on}") ;;
@@ -98,8 +132,16 @@ l2_arguments()
 	table)	L2_ARGS+=(-device "virtio-iommu-pci,addr=1,${L2_VHOST:-vhost=on,tables=on}") ;;
 	tpoll)	L2_ARGS+=(-device virtio-iommu-pci,addr=1,vhost=on,tables=on,poll-us=50) ;;
 	accel)	L2_ARGS+=(-device arm-smmuv3,primary-bus=pcie.0,id=smmu0,accel=on) ;;
-	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, mq, table, tpoll, accel)"; return ;;
+	smmu)	L2_ARGS+=(-device arm-smmuv3,primary-bus=pcie.0,id=smmu0) ;;
+	*)	l2_fail "no such mode: $2 (none, qemu, vhost, poll, mq, table, tpoll, accel, smmu)"; return ;;
 	esac
+	if [[ $2 == net-* ]]; then
+		l2_card "vhost=$([[ $2 == *-off ]] && echo off || echo on)" vectors=3
+		L2_ARGS+=("${L2_CARD[@]}")
+	elif [[ $2 == nvme-* ]]; then
+		L2_ARGS+=(-blockdev null-co,node-name=disk,size=268435456,read-zeroes=on
+			-device nvme,drive=disk,serial=1,addr=6)
+	fi
 	L2_ARGS+=(-chardev "pipe,id=commands,path=$run/commands"
 	-device "$L2_SERIAL" -device virtconsole,chardev=commands)
 	[[ -z $L2_NIC ]] || L2_ARGS+=(-device

@@ -100,15 +100,120 @@ test_soft.comes_and_goes()
 		served softplug && finish softplug && rm "$disk"
 }
 
+# soft_net NAME MODE NETDEV DEVICE: boot with the card of l2_card
+soft_net()
+{
+	l2_card "$3" "$4"
+	l2_start "$1" "$2" "${L2_CARD[@]}" && l2_card_up && l2_wait "$1" && reachable
+}
+
+# both_ways: the guest sends and receives
+both_ways()
+{
+	throughput TCP_STREAM && throughput TCP_MAERTS
+}
+
 # A network card that QEMU serves
 test_soft.net()
 {
 	local L2_NIC='' L2_ADDRESS=10.0.1.2 L2_APPEND=iommu.strict=1
 
-	l2_start softnet "$mode" -netdev tap,id=net,ifname=soft0,script=no,downscript=no \
-		-device virtio-net-pci,netdev=net,addr=5,iommu_platform=on,disable-legacy=on,romfile= || return
-	until_it 60 ip link set soft0 up && ip addr add 10.0.1.1/24 dev soft0 &&
-		l2_wait softnet && reachable || return
-	soft_state softnet 00:05.0 paging && throughput TCP_STREAM &&
-		throughput TCP_MAERTS && served softnet && finish softnet
+	soft_net softnet "$mode" vhost=off vectors=3 || return
+	soft_state softnet 00:05.0 paging && both_ways && served softnet &&
+		finish softnet
+}
+
+# vhost_served NAME: the kernel has answered what vhost-net missed, and QEMU nothing
+vhost_served()
+{
+	local key value
+
+	for key in vhost-misses vhost-updates vhost-invalidations; do
+		value=$(kernel_counter "$1" "$key")
+		note "$1: $key $value"
+		((value > 0)) || { note "$1: no $key"; return 1; }
+	done
+	[[ -e $L2_RUN/$1/trace.log ]] || { note "there is no trace"; return 1; }
+	if grep '^vhost_iotlb_miss' "$L2_RUN/$1/trace.log" | head -n 3 | grep .; then
+		note "QEMU answered misses"
+		return 1
+	fi
+}
+
+# The same card by the host's vhost-net, with a pair of queues for each processor. Over
+# a reboot, a stop, and while nobody takes what it sends.
+test_soft.vhost_net()
+{
+	local L2_NIC='' L2_ADDRESS=10.0.1.2 L2_CPUS=2 L2_APPEND=iommu.strict=1
+	local L2_TRACE=vhost_iotlb_miss
+
+	soft_net softvhost "$mode" vhost=on,queues=2 mq=on,vectors=6 || return
+	soft_state softvhost 00:05.0 paging && both_ways || return
+	l2_run softvhost 'ifconfig eth0 down; reboot -f' || return
+	reachable && both_ways || return
+	l2_hmp softvhost stop
+	l2_hmp softvhost cont
+	both_ways && traffic_start || return
+	l2_hmp softvhost 'set_link net off'
+	sleep 1
+	l2_hmp softvhost 'set_link net on'
+	traffic_stop
+	reachable && both_ways && vhost_served softvhost && served softvhost &&
+		finish softvhost
+}
+
+# Shows that the test above would see it
+test_soft.vhost_net_of_qemu()
+{
+	local L2_NIC='' L2_ADDRESS=10.0.1.2 L2_APPEND=iommu.strict=1
+	local L2_TRACE=vhost_iotlb_miss
+
+	soft_net softqemu qemu vhost=on vectors=3 && both_ways && finish softqemu &&
+		grep -q '^vhost_iotlb_miss' "$L2_RUN/softqemu/trace.log"
+}
+
+# It is unplugged and plugged while it sends and receives, beside the assigned NIC; for
+# ten minutes with --long
+test_soft.vhost_unplug()
+{
+	local i out rounds=2
+
+	[[ $long ]] && rounds=45
+	L2_APPEND=iommu.strict=1 boot softunplug "$mode" \
+		-device pcie-root-port,id=rp0,addr=7,chassis=1 \
+		-netdev tap,id=net,ifname=net0,script=no,downscript=no,vhost=on || return
+	l2_card_up && traffic_start $((rounds * 60)) || return
+	for ((i = 0; i < rounds; i++)); do
+		out=$(l2_hmp softunplug "device_add virtio-net-pci,netdev=net,bus=rp0,id=card,iommu_platform=on,romfile=")
+		[[ ! $out ]] || { note "$out"; return 1; }
+		l2_run softunplug 'for i in $(seq 300); do [ -e /sys/class/net/eth1 ] &&
+			ifconfig eth1 10.0.1.2 netmask 255.255.255.0 up && exit 0;
+			usleep 100000; done; exit 1' ||
+			{ note "the card does not come: $(l2_run softunplug \
+				'ls /sys/class/net; dmesg | tail -n 20')"; return 1; }
+		L2_ADDRESS=10.0.1.2 reachable || return
+		L2_ADDRESS=10.0.1.2 throughput TCP_STREAM || return
+		# In the midst of what it receives
+		timeout 30 netperf -H 10.0.1.2 -t TCP_MAERTS -l 5 >/dev/null 2>&1 &
+		sleep "0.$((RANDOM % 9 + 1))"
+		l2_hmp softunplug 'device_del card'
+		l2_run softunplug 'for i in $(seq 300); do [ -e /sys/class/net/eth1 ] || exit 0;
+			usleep 100000; done; exit 1' ||
+			{ note "the card does not go"; return 1; }
+		wait "$!"
+		until_it 100 no_card || { note "the slot is not empty"; return 1; }
+		kill -0 "$TRAFFIC" || { note "the NIC has no traffic"; return 1; }
+		# Linux takes no notice of a slot for a second after its power is off
+		sleep 2
+	done
+	traffic_stop
+	reachable && both_ways && served softunplug && finish softunplug
+}
+
+no_card()
+{
+	local out
+
+	out=$(l2_hmp softunplug 'info network')
+	[[ $out != *card:* ]]
 }
