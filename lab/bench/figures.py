@@ -7,7 +7,7 @@ import metrics
 import plan
 import stats
 
-MAIN_UNITS = ("Mbit/s", "transactions/s", plan.PAIR, plan.STATIC)
+MAIN_UNITS = ("Mbit/s", "transactions/s", plan.IOPS, plan.PAIR, plan.STATIC)
 # Of all processors
 SATURATED = 0.95
 BASES = ("none", "none-patched", "qemu", "accel", "reference")
@@ -88,8 +88,7 @@ class Figures:
             for workload in self.workloads(unit):
                 for mode in self.modes():
                     for row in BASES:
-                        # With as many processors
-                        base = plan.with_cpus(row, plan.split(mode)[1])
+                        base = plan.beside(row, mode)
                         if mode == base:
                             continue
                         found = self.ratio(mode, base, workload, unit)

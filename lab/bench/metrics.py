@@ -22,6 +22,8 @@ def workload(item):
         return words[1]
     if words[0] == "mix":
         return "all at once"
+    if words[0] == "disk":
+        return plan.disk_name(words[1], int(words[2]))
     if words[0] == "exit":
         return f"exit to the {words[1] if words[1] == 'kernel' else 'VMM'}"
     if words[0] == "static":
@@ -42,6 +44,20 @@ def _mix(sample):
     for test, rate in zip(plan.MIX, rates):
         unit = "transactions/s" if test.endswith("_RR") else "Mbit/s"
         yield plan.mixed(test), unit, rate
+
+
+# Of the line that ioping prints with -B: requests, their time in ns, and their rate
+DISK_LINE = re.compile(r"^\d+ \d+ (\d+) [\d ]+$", re.M)
+
+
+def _disk(sample):
+    """Requests per second, of all processes."""
+    rates = DISK_LINE.findall(sample["output"])
+    processes = int(sample["item"].split(":")[2])
+    rate = sum(map(float, rates))
+    if len(rates) != processes or rate <= 0:
+        raise BadSample(f"not a figure: {sample['output']}")
+    return rate
 
 
 def _costs(sample, amount, unit, per):
@@ -80,6 +96,11 @@ def figures(sample):
     seconds = float(words[-1])
     if sample["status"]:
         raise BadSample(f"status {sample['status']}: {sample['output']}")
+    if words[0] == "disk":
+        rate = _disk(sample)
+        yield plan.IOPS, rate
+        yield from _costs(sample, rate * seconds, ("us", 1e6), "request")
+        return
     if words[0] == "net":
         try:
             # netperf may tell of a timer that was late, before the figure

@@ -61,10 +61,56 @@ for _cpus, _rows in SMP.items():
     MODES.update({with_cpus(row, _cpus):
                   f"{(MODES | ONLY_SMP)[row]}; guest with {_cpus} processors"
                   for row in _rows})
+# A virtio-net instead of the assigned NIC
+NET_MODES = {
+    "net-none": "virtio-net by the host's vhost-net, no vIOMMU, Debian's QEMU",
+    "net-qemu": "vhost-net behind QEMU's virtio-iommu, Debian's QEMU",
+    "net-qemu-off": "virtio-net by QEMU, behind QEMU's virtio-iommu, Debian's QEMU",
+    "net-smmu": "vhost-net behind QEMU's arm-smmuv3, Debian's QEMU",
+    "net-vhost": "vhost-net behind vhost-iommu, map/unmap, poll-us=0",
+    "net-poll": "vhost-net behind vhost-iommu, map/unmap, busy polling by default",
+    "net-vhost-off": "virtio-net by QEMU, behind vhost-iommu, poll-us=0",
+}
+# An emulated NVMe, without the assigned NIC
+NVME_MODES = {
+    "nvme-none": "NVMe by QEMU, no vIOMMU, Debian's QEMU",
+    "nvme-qemu": "NVMe by QEMU, behind its virtio-iommu, Debian's QEMU",
+    "nvme-smmu": "NVMe by QEMU, behind its arm-smmuv3, Debian's QEMU",
+    "nvme-vhost": "NVMe by QEMU, behind vhost-iommu, map/unmap, poll-us=0",
+    "nvme-poll": "NVMe by QEMU, behind vhost-iommu, busy polling by default",
+}
+OTHER_MODES = {**NET_MODES, **NVME_MODES}
+MODES.update(OTHER_MODES)
+NAMES.update({
+    "net-none": "no vIOMMU",
+    "net-qemu": "QEMU's virtio-iommu",
+    "net-qemu-off": "the same, vhost=off",
+    "net-smmu": "QEMU's SMMU",
+    "net-vhost": "vhost-iommu, no polling",
+    "net-poll": "vhost-iommu, polling",
+    "net-vhost-off": "no polling, vhost=off",
+    "nvme-none": "no vIOMMU",
+    "nvme-qemu": "QEMU's virtio-iommu",
+    "nvme-smmu": "QEMU's SMMU",
+    "nvme-vhost": "vhost-iommu, no polling",
+    "nvme-poll": "vhost-iommu, polling",
+})
+
+
+def beside(base, mode):
+    """The row that a mode is compared to: base with as many processors, or with
+    the same card."""
+    if mode in OTHER_MODES:
+        return mode.split("-")[0] + "-" + {"accel": "smmu"}.get(base, base)
+    return with_cpus(base, split(mode)[1])
+
+
 # No IOMMU that user space can have in the guest: Linux keeps devices from it that
 # the firmware wants identity mappings for, as QEMU's does behind accel=on (RMR
 # nodes, for MSIs)
 WITHOUT_STATIC = ("none", "accel", *CONTROLS)
+# How the disk is used, and by how many processes
+DISK = (("read", 1), ("read", 4), ("write", 4))
 NET = ("TCP_STREAM", "TCP_MAERTS", "TCP_RR", "UDP_RR")
 # Pages and threads
 DMA = ((1, 1), (16, 1), (1, 2), (16, 2))
@@ -93,11 +139,18 @@ def items(mode, amount, rng):
         return [f"ring:{amount['ring']}"]
     tests, sizes = NET, DMA
     _, cpus = split(mode)
-    if mode in CONTROLS:
+    if mode in NVME_MODES:
+        disk = [f"disk:{how}:{processes}:{amount['net_seconds']}"
+                for how, processes in DISK] * amount["net"]
+        rng.shuffle(disk)
+        return disk
+    if mode in NET_MODES:
+        sizes = ()
+    elif mode in CONTROLS:
         tests, sizes = NET[:2], (MAIN_DMA,)
     elif cpus > 1:
         tests, sizes = NET[:3], (MAIN_DMA, (1, cpus))
-    exits = [] if mode in ("reference", *CONTROLS) or cpus > 1 else \
+    exits = [] if mode in ("reference", *CONTROLS, *OTHER_MODES) or cpus > 1 else \
         [f"exit:{who}" for who in EXITS]
     net = [f"net:{t}:{amount['net_seconds']}" for t in tests]
     if cpus >= MANY:
@@ -108,7 +161,7 @@ def items(mode, amount, rng):
            for _ in range(amount["dma" if threads == 1 else "dma_threads"])]
     rng.shuffle(net)
     rng.shuffle(dma)
-    static = [] if mode in WITHOUT_STATIC or cpus > 1 else [
+    static = [] if mode in (*WITHOUT_STATIC, *OTHER_MODES) or cpus > 1 else [
         f"static:{amount['static_gib']}:{order}"
         for order in STATIC_ORDERS] * amount["static"]
     rng.shuffle(static)
@@ -133,6 +186,10 @@ def seconds(mode, amount):
     _, cpus = split(mode)
     if cpus > 1:
         tests, pairs = (2 if cpus >= MANY else 3), 1
+    elif mode in NET_MODES:
+        tests, pairs = len(NET), 0
+    elif mode in NVME_MODES:
+        tests, pairs = len(DISK), 0
     elif mode in CONTROLS:
         tests, pairs = 2, 1
     else:
@@ -141,11 +198,16 @@ def seconds(mode, amount):
     dma = amount["dma"] * pairs
     if mode not in CONTROLS:
         dma += amount["dma_threads"] * pairs
-    static = 0 if mode in WITHOUT_STATIC or cpus > 1 else \
+    static = 0 if mode in (*WITHOUT_STATIC, *OTHER_MODES) or cpus > 1 else \
         amount["static"] * len(STATIC_ORDERS)
     return 14 + net * (amount["net_seconds"] + 0.1) + \
         dma * (amount["dma_seconds"] + 0.2) + \
         static * (0.4 + 0.3 * amount["static_gib"])
+
+
+def disk_name(how, processes):
+    """The name of what is done with a disk."""
+    return f"disk {how}, {processes} process" + ("es" if processes > 1 else "")
 
 
 def mixed(test):
@@ -154,6 +216,7 @@ def mixed(test):
 
 
 PAIR = "us/map+unmap"
+IOPS = "requests/s of 4 KiB"
 DMA_4K = "dma 4 KiB, 1 thread"
 CPU_PAIR = "CPU us/map+unmap"
 # Of the static mapping only
@@ -214,6 +277,23 @@ def _targets():
                          f"static {FULL['static_gib']} GiB in {order}, both",
                          STATIC, mode, "qemu", most=1)
     yield from _smp_targets()
+    yield from _net_targets()
+
+
+def _net_targets():
+    for mode, stream in (("net-poll", 3), ("net-vhost", 2)):
+        yield Target("vhost-net", "TCP_STREAM", "Mbit/s", mode, "net-qemu",
+                     least=stream)
+        yield Target("vhost-net", "TCP_RR", "transactions/s", mode, "net-qemu",
+                     least=2)
+        for test in NET:
+            unit = "transactions/s" if test.endswith("_RR") else "Mbit/s"
+            yield Target("vhost-net no slower than virtio-net by QEMU", test,
+                         unit, mode, "net-qemu-off", least=1)
+    for mode in ("nvme-poll", "nvme-vhost"):
+        for how, processes in DISK:
+            yield Target("emulated NVMe", disk_name(how, processes), IOPS, mode,
+                         "nvme-qemu", least=1.5)
 
 
 def _smp_targets():

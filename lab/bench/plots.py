@@ -13,7 +13,9 @@ import plan  # noqa: E402
 # The same file for the same figures
 matplotlib.rcParams.update({"svg.hashsalt": "vhost-iommu",
                             "svg.fonttype": "none", "font.size": 9})
-OURS = ("vhost", "poll", "mq", "table", "tpoll", "tmq")
+OURS = ("vhost", "poll", "mq", "table", "tpoll", "tmq", "net-vhost", "net-poll",
+        "net-vhost-off", "nvme-vhost", "nvme-poll")
+CEILINGS = ("none", "none-patched", "reference", "net-none", "nvme-none")
 ROLE_COLOURS = {"vcpu": "#4477aa", "worker": "#ee6677", "vmm": "#228833",
                 "rest of L1": "#bbbbbb"}
 BATCH = re.compile(r"^(map|unmap|invalidate), batch (\d+)$")
@@ -23,8 +25,7 @@ def _colour(mode):
     row, _ = plan.split(mode)
     if row in OURS:
         return "#ee6677"
-    return "#bbbbbb" if row in ("none", "none-patched", "reference") \
-        else "#4477aa"
+    return "#bbbbbb" if row in CEILINGS else "#4477aa"
 
 
 def _save(figure, name):
@@ -37,9 +38,15 @@ def _name(mode):
     return plan.NAMES[plan.split(mode)[0]]
 
 
-def _bars(axes, figures, modes, workload, unit, cpus, log=False):
+def _group(mode):
+    """Rows of a panel: (processors, whether the device is not the usual one)."""
+    return plan.split(mode)[1], mode in plan.OTHER_MODES
+
+
+def _bars(axes, figures, modes, workload, unit, group, log=False):
+    cpus, other = group
     rows = [(mode, figures.row(mode, workload, unit)) for mode in modes
-            if plan.split(mode)[1] == cpus]
+            if _group(mode) == group]
     rows = [(mode, row) for mode, row in rows if row]
     places = range(len(rows))
     medians = [row["median"] for _, row in rows]
@@ -49,18 +56,19 @@ def _bars(axes, figures, modes, workload, unit, cpus, log=False):
               color=[_colour(mode) for mode, _ in rows])
     axes.set_yticks(places, [_name(mode) for mode, _ in rows])
     axes.invert_yaxis()
-    axes.set_title(workload + (f", {cpus} processors" if cpus > 1 else ""))
+    axes.set_title(workload + (f", {cpus} processors" if cpus > 1 else "") +
+                   (", virtio-net" if other and unit != plan.IOPS else ""))
     axes.set_xlabel(unit)
     if log:
         axes.set_xscale("log")
 
 
 def _panels(figures, panels, name, log=False):
-    """One panel for each (workload, unit) and number of processors."""
+    """One panel for each (workload, unit) and number of processors or card."""
     modes = figures.modes()
-    panels = [(*p, cpus) for cpus in (1, *plan.SMP) for p in panels
-              if any(figures.has(m, *p) for m in modes
-                     if plan.split(m)[1] == cpus)]
+    groups = [*((cpus, False) for cpus in (1, *plan.SMP)), (1, True)]
+    panels = [(*p, group) for group in groups for p in panels
+              if any(figures.has(m, *p) for m in modes if _group(m) == group)]
     if not panels:
         return
     lines = (len(panels) + 1) // 2
@@ -127,5 +135,7 @@ def draw(figures, path):
     _panels(figures, [(w, plan.STATIC)
                       for w in figures.workloads(plan.STATIC)],
             path("static.svg"), log=True)
+    _panels(figures, [(w, plan.IOPS) for w in figures.workloads(plan.IOPS)],
+            path("nvme.svg"))
     _processors(figures, path("processors.svg"))
     _ring(figures, path("ring.svg"))

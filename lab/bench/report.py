@@ -83,7 +83,8 @@ class Report:
              "**A short run: its intervals say little.**\n\n") +
             table(("what", "version"), sorted(versions.items())) +
             "\n" + table(("row", "what it is"),
-                         [(f"`{k}`", v) for k, v in plan.MODES.items()]))
+                         [(f"`{k}`", v) for k, v in plan.MODES.items()
+                          if k in c["parameters"].get("modes", plan.MODES)]))
 
     def disturbed(self):
         again = sum(self.store.disturbances().values())
@@ -102,16 +103,22 @@ class Report:
         return {}
 
     def targets(self):
-        rows = []
+        rows, missing = [], 0
         for t in self.figures.targets():
-            met = {True: "yes", False: "**no**", None: "not measured"}
+            if t["met"] is None:
+                missing += 1
+                continue
+            met = {True: "yes", False: "**no**"}
             rows.append((t["target"], t["what"],
                          f"{t['above']} / {t['below']}", t["bound"],
                          "" if t["ratio"] is None else
                          f"{number(t['ratio'])} ({number(t['low'])} to "
                          f"{number(t['high'])})", met[t["met"]]))
-        self.section("Targets", table(("target", "of", "ratio of", "bound",
-                                       "ratio", "met"), rows))
+        if rows:
+            self.section("Targets", table(("target", "of", "ratio of", "bound",
+                                           "ratio", "met"), rows),
+                         f"{missing} others were not measured.\n"
+                         if missing else "")
 
     def by_mode(self, columns):
         """columns: (title, workload, unit); empty ones are left out."""
@@ -131,7 +138,7 @@ class Report:
         for mode in self.modes:
             cells = []
             for workload, unit in columns:
-                peer = plan.with_cpus(base, plan.split(mode)[1])
+                peer = plan.beside(base, mode)
                 found = None if mode == peer else \
                     f.ratio(mode, peer, workload, unit)
                 cells.append(f"{number(found[0])} ({number(found[1])} to "
@@ -149,10 +156,22 @@ class Report:
         self.section("Network", "netperf, Mbit/s, and transactions per second "
                      "of TCP_RR and UDP_RR. Where a guest has more processors "
                      "than the machine, three tests run at once. Ratios are to "
-                     "the row with as many processors.\n",
+                     "the row with as many processors, and the same card: "
+                     "`net-` rows have a virtio-net (beside `accel`: "
+                     "`net-smmu`).\n",
                      self.by_mode(columns), "![Network](network.svg)\n",
                      *(self.against(base, [c[1:] for c in columns])
                        for base in ("none", "accel", "qemu")))
+
+    def nvme(self):
+        columns = [(w, w, plan.IOPS) for w in self.figures.workloads(plan.IOPS)]
+        if columns:
+            self.section("Emulated NVMe", "ioping, 4 KiB, one request at a time of "
+                         "each process, on a disk that has no data: requests "
+                         "per second.\n", self.by_mode(columns),
+                         "![NVMe](nvme.svg)\n",
+                         *(self.against(base, [c[1:] for c in columns])
+                           for base in ("none", "accel", "qemu")))
 
     def latency(self):
         workloads = self.figures.workloads(plan.PAIR)
@@ -310,6 +329,7 @@ class Report:
         self.head()
         self.targets()
         self.network()
+        self.nvme()
         self.latency()
         self.static()
         self.processors()

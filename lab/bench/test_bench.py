@@ -185,7 +185,7 @@ class Plan(unittest.TestCase):
             for mode, items in number:
                 kinds = [i.split(":")[0] for i in items]
                 self.assertEqual(kinds, sorted(
-                    kinds, key=["exit", "net", "mix", "dma", "static",
+                    kinds, key=["exit", "disk", "net", "mix", "dma", "static",
                                 "ring"].index))
 
     def test_enough_samples(self):
@@ -202,13 +202,40 @@ class Plan(unittest.TestCase):
                                      0 if mode in ("none", "none-patched",
                                                    "accel", "qemu-patched",
                                                    "ring") or "cpus" in mode
+                                     or mode in plan.OTHER_MODES
                                      else amount["static"])
 
     def test_exits_are_guests(self):
         for mode, items in plan.rounds(list(plan.MODES), plan.QUICK, 1)[0]:
             guest = mode not in ("reference", "ring", *plan.CONTROLS)
             self.assertEqual(items[:2] == ["exit:kernel", "exit:user"],
-                             guest and "cpus" not in mode)
+                             guest and "cpus" not in mode and
+                             mode not in plan.OTHER_MODES)
+
+    def test_cards_that_vhost_serves(self):
+        items = dict(plan.rounds(list(plan.MODES), plan.QUICK, 1)[0])
+        self.assertEqual(sorted(items["net-poll"]),
+                         sorted(f"net:{test}:1" for test in plan.NET))
+        self.assertEqual(plan.beside("qemu", "net-poll"), "net-qemu")
+        self.assertEqual(plan.beside("accel", "net-vhost"), "net-smmu")
+        self.assertEqual(plan.beside("qemu", "poll-2cpus"), "qemu-2cpus")
+
+    def test_rate_of_a_disk(self):
+        line = "99 10970974 {} 36961688 40 111 583 28 100 10970974\n"
+        one = {"mode": "nvme-poll", "item": "disk:write:2:1", "status": 0,
+               "output": line.format(9000) + line.format(1000), "busy": 1.0,
+               "child": 0.0}
+        rows = list(metrics.rows(one))
+        self.assertIn(("disk write, 2 processes", plan.IOPS, 10000.0), rows)
+        for bad in ("", line.format(9000), "ioping: no such device\n" * 2):
+            with self.assertRaises(metrics.BadSample):
+                list(metrics.rows({**one, "output": bad}))
+
+    def test_disks(self):
+        items = dict(plan.rounds(list(plan.MODES), plan.QUICK, 1)[0])
+        self.assertEqual(sorted(items["nvme-qemu"]),
+                         ["disk:read:1:1", "disk:read:4:1", "disk:write:4:1"])
+        self.assertEqual(plan.beside("qemu", "nvme-poll"), "nvme-qemu")
 
     def test_several_processors(self):
         self.assertEqual(plan.split("tpoll-2cpus"), ("tpoll", 2))

@@ -66,7 +66,8 @@ l2_initramfs()
 	mkdir -p "$root"/{bin,lib/modules,proc,sys,dev,tmp,etc}
 	cp "$L2_DIR/guest-init" "$root/init"
 	chmod 755 "$root/init"
-	cp /usr/bin/busybox /usr/bin/netperf /usr/bin/netserver "$root/bin/"
+	cp /usr/bin/busybox /usr/bin/netperf /usr/bin/netserver \
+		/usr/bin/ioping "$root/bin/"
 	cp "$L2_DIR/programs"/* "$root/bin/"
 	[[ ! -e $L2_DIR/dma_map_benchmark ]] ||
 		cp "$L2_DIR/dma_map_benchmark" "$root/bin/"

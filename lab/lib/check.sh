@@ -193,7 +193,7 @@ run_demo()
 	# What is measured is shown at once
 	local LAB_VERBOSE=1
 	l1_run demo-dma 300 "/opt/vhost-iommu/vhost-iommu-test demo $*" || return
-	say "a guest with an assigned NIC, and one or two processors: without a vIOMMU, with QEMU's virtio-iommu, with vhost-iommu: mapping and unmapping, and tables of the guest"
+	say "a guest with an assigned NIC, and one or two processors: without a vIOMMU, with QEMU's virtio-iommu, with vhost-iommu: mapping and unmapping, and tables of the guest; then (net-) with a virtio-net by vhost-net: with vhost-iommu without polling, and with it (poll)"
 	LAB_L2=1 LAB_TRACE='' l1_run demo 1500 "bash /opt/vhost-iommu/l2/measure" ||
 		return
 	demo_json "$run/demo/output" >"$run/demo.json"
