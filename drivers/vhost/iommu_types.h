@@ -647,10 +647,8 @@ struct vhost_iommu_untold {
  * @index: In &vhost_iommu_vhost.clients
  * @node: In &vhost_iommu_vhost.left
  * @file: Where misses are read, and answers written
- * @wait: In the wait queue @head of @file
- * @head: Wait queue of @file, or NULL
- * @table: How @wait gets there
- * @work: Reads misses and answers them
+ * @poll: Waits for misses of @file, and has them read and answered. Woken up by threads
+ *        of the vhost device, with mutexes of it held.
  * @untold: What it has to forget, under &vhost_iommu.xlat_lock
  * @lock: Covers what follows, and messages to the vhost device: who has it says nothing
  *        that does not hold
@@ -668,10 +666,7 @@ struct vhost_iommu_client {
 	unsigned int index;
 	struct list_head node;
 	struct file *file;
-	wait_queue_entry_t wait;
-	wait_queue_head_t *head;
-	poll_table table;
-	struct vhost_work work;
+	struct vhost_poll poll;
 	struct vhost_iommu_untold untold;
 	struct mutex lock;	/* messages, see above */
 	struct delayed_work retry;

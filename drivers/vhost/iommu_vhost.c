@@ -206,7 +206,7 @@ static void vhost_iommu_client_look_ahead(struct vhost_iommu_client *client)
 
 static void vhost_iommu_client_queue(struct vhost_iommu_client *client)
 {
-	vhost_vq_work_queue(&client->viommu->eq.vq, &client->work);
+	vhost_poll_queue(&client->poll);
 }
 
 static void vhost_iommu_client_found(struct vhost_iommu_client *client,
@@ -311,7 +311,7 @@ static void vhost_iommu_client_retry(struct work_struct *work)
 static void vhost_iommu_client_serve(struct vhost_work *work)
 {
 	struct vhost_iommu_client *client =
-		container_of(work, struct vhost_iommu_client, work);
+		container_of(work, struct vhost_iommu_client, poll.work);
 	unsigned int nr = 0;
 
 	/*
@@ -336,34 +336,13 @@ static void vhost_iommu_client_serve(struct vhost_work *work)
 	schedule_delayed_work(&client->retry, client->delay);
 }
 
-/* Called by a thread of the vhost device, with mutexes of it held */
-static int vhost_iommu_client_wake(wait_queue_entry_t *wait, unsigned int mode,
-				   int sync, void *key)
-{
-	vhost_iommu_client_queue(container_of(wait, struct vhost_iommu_client,
-					      wait));
-	return 0;
-}
-
-static void vhost_iommu_client_hook(struct file *file, wait_queue_head_t *head,
-				    poll_table *table)
-{
-	struct vhost_iommu_client *client =
-		container_of(table, struct vhost_iommu_client, table);
-
-	client->head = head;
-	add_wait_queue(head, &client->wait);
-}
-
 /* Its work is queued by nobody any more, and does nothing */
 static void vhost_iommu_client_unhook(struct vhost_iommu_client *client)
 {
 	scoped_guard(mutex, &client->lock)
 		client->gone = true;
 	cancel_delayed_work_sync(&client->retry);
-	if (client->head)
-		remove_wait_queue(client->head, &client->wait);
-	client->head = NULL;
+	vhost_poll_stop(&client->poll);
 }
 
 /* If they are too many, all in one: what is between them is missed once more */
@@ -627,9 +606,9 @@ int vhost_iommu_client_add(struct vhost_iommu *viommu,
 	client->endpoint = args->endpoint;
 	client->file = no_free_ptr(file);
 	mutex_init(&client->lock);
-	vhost_work_init(&client->work, vhost_iommu_client_serve);
+	vhost_poll_init(&client->poll, vhost_iommu_client_serve, EPOLLIN,
+			&viommu->dev, &viommu->eq.vq);
 	INIT_DELAYED_WORK(&client->retry, vhost_iommu_client_retry);
-	init_waitqueue_func_entry(&client->wait, vhost_iommu_client_wake);
 
 	rc = xa_insert(&vhost_iommu_clients, (unsigned long)client->file, client,
 		       GFP_KERNEL);
@@ -643,10 +622,8 @@ int vhost_iommu_client_add(struct vhost_iommu *viommu,
 		vhost_iommu_client_free(client);
 		return rc;
 	}
-	init_poll_funcptr(&client->table, vhost_iommu_client_hook);
-	vfs_poll(client->file, &client->table);
-	/* What it has missed so far */
-	vhost_iommu_client_queue(client);
+	/* Also for what it has missed so far. No vhost device has errors to tell. */
+	vhost_poll_start(&client->poll, client->file);
 	return 0;
 }
 
