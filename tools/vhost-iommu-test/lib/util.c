@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,6 +32,30 @@ __u64 now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (__u64)ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const __u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/**
+ * print_times() - Print how long something took, for whoever reads the test's output
+ * @what: What it was
+ * @ns: Times in nanoseconds, which are sorted
+ * @nr: Number of them, at least 1
+ *
+ * Return: The longest
+ */
+__u64 print_times(const char *what, __u64 *ns, unsigned int nr)
+{
+	qsort(ns, nr, sizeof(*ns), compare);
+	printf("# %s: median %llu us, p99 %llu us, most %llu us\n", what,
+	       ns[nr / 2] / 1000, ns[nr * 99 / 100] / 1000, ns[nr - 1] / 1000);
+	fflush(stdout);
+	return ns[nr - 1];
 }
 
 /**

@@ -70,6 +70,7 @@
 extern bool verbose;
 bool long_tests(void);
 __u64 now_ns(void);
+__u64 print_times(const char *what, __u64 *ns, unsigned int nr);
 __u64 thread_ns(pid_t tid);
 void sleep_ms(unsigned int ms);
 __u64 rand64(__u64 *state);

@@ -72,6 +72,17 @@ int vnet_file(bool iotlb, int flags)
 	return vhost_file("/dev/vhost-net", iotlb, flags);
 }
 
+static int file_call(struct vmm *v, unsigned long cmd, __u32 ep, int fd)
+{
+	struct vhost_iommu_vhost_file a = {
+		.size = sizeof(a),
+		.endpoint = ep,
+		.fd = fd,
+	};
+
+	return xioctl(v->fd, cmd, &a);
+}
+
 /**
  * vnet_add() - Have the kernel translate for a vhost-net
  * @v: VMM
@@ -80,13 +91,7 @@ int vnet_file(bool iotlb, int flags)
  */
 int vnet_add(struct vmm *v, __u32 ep, int fd)
 {
-	struct vhost_iommu_vhost_file a = {
-		.size = sizeof(a),
-		.endpoint = ep,
-		.fd = fd,
-	};
-
-	return xioctl(v->fd, VHOST_IOMMU_ADD_VHOST, &a);
+	return file_call(v, VHOST_IOMMU_ADD_VHOST, ep, fd);
 }
 
 /**
@@ -97,13 +102,7 @@ int vnet_add(struct vmm *v, __u32 ep, int fd)
  */
 int vnet_remove(struct vmm *v, __u32 ep, int fd)
 {
-	struct vhost_iommu_vhost_file a = {
-		.size = sizeof(a),
-		.endpoint = ep,
-		.fd = fd,
-	};
-
-	return xioctl(v->fd, VHOST_IOMMU_REMOVE_VHOST, &a);
+	return file_call(v, VHOST_IOMMU_REMOVE_VHOST, ep, fd);
 }
 
 /**

@@ -57,13 +57,6 @@ FIXTURE_TEARDOWN(flood)
 	env_down(&self->bad);
 }
 
-static int cmp(const void *a, const void *b)
-{
-	const __u64 *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 /* Requests of the other guest, one by one; returns the longest in ms */
 static int measure(SELF, const char *what)
 {
@@ -96,11 +89,7 @@ static int measure(SELF, const char *what)
 		if (!(i % 10))
 			sleep_ms(2);
 	}
-	qsort(ns, NR, sizeof(ns[0]), cmp);
-	ksft_print_msg("%s: median %llu us, p99 %llu us, most %llu us\n", what,
-		       ns[NR / 2] / 1000, ns[NR * 99 / 100] / 1000,
-		       ns[NR - 1] / 1000);
-	return ns[NR - 1] / 1000000;
+	return print_times(what, ns, NR) / 1000000;
 }
 
 static void *fault(void *arg)

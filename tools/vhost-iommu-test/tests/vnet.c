@@ -810,13 +810,6 @@ static void *flood(void *arg)
 	return NULL;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const __u64 *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 /* MAP and UNMAP of this guest one by one; false if one takes two seconds */
 static bool requests(SELF, const char *what)
 {
@@ -838,11 +831,7 @@ static bool requests(SELF, const char *what)
 		if (!(i % 10))
 			sleep_ms(2);
 	}
-	qsort(ns, nr, sizeof(ns[0]), compare);
-	ksft_print_msg("%s: median %llu us, p99 %llu us, most %llu us\n", what,
-		       ns[nr / 2] / 1000, ns[nr * 99 / 100] / 1000,
-		       ns[nr - 1] / 1000);
-	return ns[nr - 1] < 2000000000ULL;
+	return print_times(what, ns, nr) < 2000000000ULL;
 }
 
 TEST_F_TIMEOUT(vnet, floods, 120)
