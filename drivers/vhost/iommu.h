@@ -27,7 +27,7 @@
  *   iommu_host.c    iommufd and VFIO commands: the only file that makes them
  *   iommu_vq.c      what all queues need; iommu_stats.c  statistics
  *   iommu_xlat.c    what an access means, and the memory table
- *   iommu_log.c     what of that has changed
+ *   iommu_log.c     what of that has changed, and who has to know before the guest
  *   iommu_req.c     decode and stateless rules of the specification
  *   iommu_map.c     data structures of a domain
  *   iommu_format.c  formats of guest tables: iommu_arm.c, iommu_selftest.c
@@ -144,6 +144,7 @@ int vhost_iommu_settle(struct vhost_iommu *viommu);
 void vhost_iommu_stop_vq(struct vhost_virtqueue *vq);
 int vhost_iommu_stop(struct vhost_iommu *viommu);
 int vhost_iommu_start(struct vhost_iommu *viommu);
+void vhost_iommu_let_go(struct vhost_iommu *viommu);
 
 DEFINE_GUARD(vhost_iommu_wanted, struct vhost_iommu *, vhost_iommu_want(_T),
 	     vhost_iommu_unwant(_T))
@@ -160,6 +161,9 @@ void vhost_iommu_soft_init(struct vhost_iommu *viommu);
 int vhost_iommu_soft_translate(struct vhost_iommu *viommu,
 			       struct vhost_iommu_translate *args);
 void vhost_iommu_soft_forget(struct vhost_iommu *viommu, u32 id);
+int vhost_iommu_soft_notify(struct vhost_iommu *viommu, u32 id, bool on);
+void vhost_iommu_soft_no_notify(struct vhost_iommu *viommu,
+				struct vhost_iommu_endpoint *ep);
 void vhost_iommu_soft_denied(struct vhost_iommu *viommu, u32 endpoint, u64 iova,
 			     u32 access, const struct vhost_iommu_xlat *xlat);
 
@@ -200,11 +204,16 @@ struct file *vhost_iommu_log_file(struct vhost_iommu *viommu);
 void vhost_iommu_log_put(struct vhost_iommu *viommu);
 u64 vhost_iommu_log_head(const struct vhost_iommu *viommu);
 void vhost_iommu_log_unmap(struct vhost_iommu *viommu,
-			   const struct vhost_iommu_domain *domain, u64 start,
-			   u64 last);
+			   struct vhost_iommu_domain *domain, u64 start, u64 last);
 void vhost_iommu_log_endpoint(struct vhost_iommu *viommu, u32 id);
 void vhost_iommu_log_group(struct vhost_iommu *viommu,
 			   const struct vhost_iommu_group *group);
+u64 vhost_iommu_log_moved(struct vhost_iommu *viommu);
+bool vhost_iommu_log_await(struct vhost_iommu *viommu, u64 sequence);
+void vhost_iommu_log_wake(struct vhost_iommu *viommu);
+u64 vhost_iommu_log_acked(struct vhost_iommu *viommu);
+int vhost_iommu_log_ack(struct vhost_iommu *viommu, u64 sequence);
+void vhost_iommu_log_ack_all(struct vhost_iommu *viommu);
 
 /* iommu_kick.c */
 int vhost_iommu_kicked(struct wait_queue_entry *wait, unsigned int mode,
@@ -215,6 +224,7 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 			    enum vhost_iommu_server where);
 void vhost_iommu_handle_kick(struct vhost_work *work);
 int vhost_iommu_ring_settle(struct vhost_iommu_rq *rq);
+void vhost_iommu_ring_let_go(struct vhost_iommu_rq *rq);
 
 /* iommu_poll.c */
 void vhost_iommu_poll_kicked(struct vhost_iommu_rq *rq,
@@ -230,6 +240,7 @@ int vhost_iommu_chain_get(struct vhost_virtqueue *vq,
 void vhost_iommu_chain_put_back(struct vhost_virtqueue *vq, unsigned int nr);
 void vhost_iommu_vq_error(struct vhost_iommu *viommu,
 			  struct vhost_virtqueue *vq);
+bool vhost_iommu_vq_is_ready(struct vhost_virtqueue *vq);
 int vhost_iommu_buffer_read(const struct vhost_iommu_buffer *from, void *to,
 			    size_t len);
 int vhost_iommu_buffer_write(const struct vhost_iommu_buffer *to,

@@ -529,6 +529,7 @@ int vhost_iommu_endpoint_remove(struct vhost_iommu *viommu, u32 id)
 	group = ep->group;
 	domain = ep->domain;
 	vhost_iommu_clients_leave(viommu, id);
+	vhost_iommu_soft_no_notify(viommu, ep);
 	/* Who translates has not found it, or is done with it and its domain */
 	scoped_guard(write_lock, &viommu->xlat_lock) {
 		xa_erase(&viommu->endpoints, id);

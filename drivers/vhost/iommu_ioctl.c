@@ -190,6 +190,7 @@ static int vhost_iommu_ioctl_remove_endpoint(struct vhost_iommu *viommu,
 	scoped_cond_guard(rwsem_write_kill, return -EINTR, &viommu->lock)
 		rc = vhost_iommu_endpoint_remove(viommu, args->endpoint);
 	vhost_iommu_clients_reap(viommu);
+	vhost_iommu_let_go(viommu);
 	return rc;
 }
 
@@ -299,6 +300,8 @@ static void vhost_iommu_forget_replies(struct vhost_iommu_rq *rq)
 {
 	guard(mutex)(&rq->vq.mutex);
 	rq->nr_heads = 0;
+	WRITE_ONCE(rq->nr_held, 0);
+	rq->await = 0;
 	rq->nr_pending = 0;
 	rq->answers = false;
 	WRITE_ONCE(rq->midway, 0);
@@ -333,6 +336,7 @@ static int vhost_iommu_ioctl_reset(struct vhost_iommu *viommu, void *arg)
 		vhost_iommu_forget_vq(viommu->vq_ptrs[i]);
 	for (i = 0; i < viommu->nr_rqs; i++)
 		vhost_iommu_forget_replies(&viommu->rqs[i]);
+	vhost_iommu_log_ack_all(viommu);
 	return rc;
 }
 
@@ -479,6 +483,34 @@ static int vhost_iommu_ioctl_vhost_miss(struct vhost_iommu *viommu, void *arg)
 	return vhost_iommu_client_miss(viommu, arg);
 }
 
+static int vhost_iommu_ioctl_set_notify(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_set_notify *args = arg;
+	int rc;
+
+	if (args->__reserved)
+		return -EOPNOTSUPP;
+	scoped_cond_guard(rwsem_write_kill, return -EINTR, &viommu->lock)
+		rc = vhost_iommu_soft_notify(viommu, args->endpoint,
+					     args->flags & VHOST_IOMMU_NOTIFY_ON);
+	vhost_iommu_let_go(viommu);
+	return rc;
+}
+
+static int vhost_iommu_ioctl_ack(struct vhost_iommu *viommu, void *arg)
+{
+	struct vhost_iommu_ack *args = arg;
+	int rc;
+
+	rc = vhost_dev_check_owner(&viommu->dev);
+	if (rc)
+		return rc;
+	rc = vhost_iommu_log_ack(viommu, args->sequence);
+	if (!rc)
+		vhost_iommu_let_go(viommu);
+	return rc;
+}
+
 union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_info info;
 	struct vhost_iommu_set_config set_config;
@@ -502,6 +534,8 @@ union vhost_iommu_ioctl_arg {
 	struct vhost_iommu_get_log get_log;
 	struct vhost_iommu_vhost_file vhost_file;
 	struct vhost_iommu_vhost_miss vhost_miss;
+	struct vhost_iommu_set_notify set_notify;
+	struct vhost_iommu_ack ack;
 };
 
 /*
@@ -592,6 +626,10 @@ static const struct vhost_iommu_ioctl_op vhost_iommu_ioctl_ops[] = {
 		       .settled = true),
 	VHOST_IOMMU_OP(REMOVE_VHOST, remove_vhost, vhost_file, fd,
 		       .owner = true),
+	VHOST_IOMMU_OP(SET_NOTIFY, set_notify, set_notify, __reserved,
+		       .owner = true, .settled = true,
+		       .flags = VHOST_IOMMU_NOTIFY_ON),
+	VHOST_IOMMU_OP(ACK, ack, ack, sequence),
 	VHOST_IOMMU_OP(VHOST_MISS, vhost_miss, vhost_miss, iova, .owner = true,
 		       .flags = VHOST_IOMMU_ACCESS_READ |
 				VHOST_IOMMU_ACCESS_WRITE),

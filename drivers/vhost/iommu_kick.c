@@ -13,34 +13,6 @@
 
 #include "iommu.h"
 
-static bool vhost_iommu_touch(void __user *at, size_t len)
-{
-	size_t step = PAGE_SIZE - offset_in_page(at), i = 0;
-	u8 __user *p = at;
-	u8 byte;
-
-	/* A byte of each page, and the last one */
-	for (;;) {
-		if (get_user(byte, p + i) || put_user(byte, p + i))
-			return false;
-		if (i == len - 1)
-			return true;
-		i = min(i + step, len - 1);
-		step = PAGE_SIZE;
-	}
-}
-
-/*
- * Replies, and the wish for further kicks, have to get to the guest: nobody but
- * the device writes to this part of a ring.
- */
-static bool vhost_iommu_ring_is_ready(struct vhost_virtqueue *vq)
-{
-	return vhost_vq_get_backend(vq) &&
-	       vhost_iommu_touch(vq->used, struct_size(vq->used, ring, vq->num) +
-				 sizeof(__virtio16));
-}
-
 /*
  * Returns false if it is left to the worker. Page faults are off: a thread that
  * kicks never waits for memory of the guest or the VMM, which may come late, or
@@ -63,7 +35,7 @@ static bool vhost_iommu_serve_in_place(struct vhost_iommu_rq *rq)
 	if (READ_ONCE(viommu->wanted))
 		return false;
 	pagefault_disable();
-	ready = vhost_iommu_ring_is_ready(vq);
+	ready = vhost_iommu_vq_is_ready(vq);
 	if (ready)
 		vhost_iommu_ring_serve(rq, VHOST_IOMMU_KICKER);
 	pagefault_enable();

@@ -16,6 +16,8 @@
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/wait.h>
 
 #include "iommu.h"
 
@@ -30,11 +32,22 @@
  * @kref: One reference is the device's, and each file of the log has one
  * @head: Number of the next entry; that in @log is for readers
  * @log: The shared memory
+ * @moved: @head behind the last entry that is not about a domain, and that replies have to
+ *         wait for; under &vhost_iommu.xlat_lock, as the next two
+ * @awaited: The highest @head that a reply has waited for
+ * @acked: The @head that was acknowledged; read without the lock, too, as @awaited
+ * @ended: The device's file is closed
+ * @wait: Who polls for replies that wait
  */
 struct vhost_iommu_log_area {
 	struct kref kref;
 	u64 head;
 	struct vhost_iommu_log *log;
+	u64 moved;
+	u64 awaited;
+	u64 acked;
+	bool ended;
+	wait_queue_head_t wait;
 };
 
 static size_t vhost_iommu_log_size(void)
@@ -71,6 +84,17 @@ static int vhost_iommu_log_mmap(struct file *file, struct vm_area_struct *vma)
 			       len, vma->vm_page_prot);
 }
 
+static __poll_t vhost_iommu_log_poll(struct file *file, poll_table *pt)
+{
+	struct vhost_iommu_log_area *area = file->private_data;
+
+	poll_wait(file, &area->wait, pt);
+	if (READ_ONCE(area->ended))
+		return EPOLLHUP;
+	return READ_ONCE(area->awaited) > READ_ONCE(area->acked) ?
+	       EPOLLIN | EPOLLRDNORM : 0;
+}
+
 static int vhost_iommu_log_close(struct inode *inode, struct file *file)
 {
 	vhost_iommu_log_area_put(file->private_data);
@@ -80,6 +104,7 @@ static int vhost_iommu_log_close(struct inode *inode, struct file *file)
 static const struct file_operations vhost_iommu_log_fops = {
 	.owner = THIS_MODULE,
 	.mmap = vhost_iommu_log_mmap,
+	.poll = vhost_iommu_log_poll,
 	.release = vhost_iommu_log_close,
 	.llseek = noop_llseek,
 };
@@ -99,8 +124,11 @@ static int vhost_iommu_log_begin(struct vhost_iommu *viommu)
 	area->log->head = area->head;
 	area->log->nr = VHOST_IOMMU_LOG_NR;
 	kref_init(&area->kref);
-	scoped_guard(write_lock, &viommu->xlat_lock)
-		viommu->log = no_free_ptr(area);
+	init_waitqueue_head(&area->wait);
+	scoped_guard(write_lock, &viommu->xlat_lock) {
+		/* Who finds it without the lock finds it as it is here */
+		smp_store_release(&viommu->log, no_free_ptr(area));
+	}
 	return 0;
 }
 
@@ -146,8 +174,11 @@ struct file *vhost_iommu_log_file(struct vhost_iommu *viommu)
  */
 void vhost_iommu_log_put(struct vhost_iommu *viommu)
 {
-	if (viommu->log)
-		vhost_iommu_log_area_put(viommu->log);
+	if (!viommu->log)
+		return;
+	WRITE_ONCE(viommu->log->ended, true);
+	wake_up_poll(&viommu->log->wait, EPOLLHUP);
+	vhost_iommu_log_area_put(viommu->log);
 	viommu->log = NULL;
 }
 
@@ -185,6 +216,8 @@ static void vhost_iommu_log_add(struct vhost_iommu *viommu, u32 kind, u32 id,
 	WRITE_ONCE(entry->kind, kind);
 	/* Who reads the new head reads the entry */
 	smp_store_release(&area->log->head, ++area->head);
+	if (kind != VHOST_IOMMU_LOG_DOMAIN && viommu->nr_notify)
+		WRITE_ONCE(area->moved, area->head);
 }
 
 /**
@@ -199,12 +232,14 @@ static void vhost_iommu_log_add(struct vhost_iommu *viommu, u32 kind, u32 id,
  * Context: With &vhost_iommu.xlat_lock held for writing.
  */
 void vhost_iommu_log_unmap(struct vhost_iommu *viommu,
-			   const struct vhost_iommu_domain *domain, u64 start,
-			   u64 last)
+			   struct vhost_iommu_domain *domain, u64 start, u64 last)
 {
-	if (READ_ONCE(domain->translated))
-		vhost_iommu_log_add(viommu, VHOST_IOMMU_LOG_DOMAIN, domain->id,
-				    start, last);
+	if (!READ_ONCE(domain->translated))
+		return;
+	vhost_iommu_log_add(viommu, VHOST_IOMMU_LOG_DOMAIN, domain->id, start,
+			    last);
+	if (viommu->nr_notify && READ_ONCE(domain->passed_on))
+		WRITE_ONCE(domain->await, vhost_iommu_log_head(viommu));
 }
 
 /**
@@ -242,4 +277,106 @@ void vhost_iommu_log_group(struct vhost_iommu *viommu,
 		}
 		vhost_iommu_log_endpoint(viommu, ep->id);
 	}
+}
+
+/**
+ * vhost_iommu_log_moved - Tell what the reply to who moves an endpoint waits for
+ * @viommu: The device
+ *
+ * Context: With &vhost_iommu.lock held. Entries that requests cause are written with it
+ * held for writing.
+ * Return: A sequence of the log, or 0.
+ */
+u64 vhost_iommu_log_moved(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_log_area *area = READ_ONCE(viommu->log);
+
+	lockdep_assert_held(&viommu->lock);
+
+	return area ? READ_ONCE(area->moved) : 0;
+}
+
+/**
+ * vhost_iommu_log_await - A reply waits, unless what it is for is acknowledged
+ * @viommu: The device
+ * @sequence: What the reply waits for
+ *
+ * Who finds that it waits has to let it be known in the same section. Then
+ * vhost_iommu_log_wake() is due.
+ *
+ * Context: With &vhost_iommu.xlat_lock held for writing.
+ * Return: true if it waits.
+ */
+bool vhost_iommu_log_await(struct vhost_iommu *viommu, u64 sequence)
+{
+	struct vhost_iommu_log_area *area = viommu->log;
+
+	lockdep_assert_held_write(&viommu->xlat_lock);
+
+	if (sequence <= area->acked)
+		return false;
+	WRITE_ONCE(area->awaited, max(area->awaited, sequence));
+	return true;
+}
+
+/**
+ * vhost_iommu_log_wake - Tell the VMM that a reply waits
+ * @viommu: The device
+ */
+void vhost_iommu_log_wake(struct vhost_iommu *viommu)
+{
+	wake_up_poll(&viommu->log->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/**
+ * vhost_iommu_log_acked - Tell which replies do not have to wait
+ * @viommu: The device
+ *
+ * Return: The sequence up to which the VMM has followed the log, as far as it says.
+ */
+u64 vhost_iommu_log_acked(struct vhost_iommu *viommu)
+{
+	struct vhost_iommu_log_area *area = READ_ONCE(viommu->log);
+
+	return area ? READ_ONCE(area->acked) : 0;
+}
+
+/**
+ * vhost_iommu_log_ack - Replies do not have to wait any more
+ * @viommu: The device
+ * @sequence: The sequence that they waited for at most
+ *
+ * Who does this gives them afterwards. Those that are told to wait from then on know of
+ * it.
+ *
+ * Context: Any but interrupts. Takes &vhost_iommu.xlat_lock.
+ * Return: 0; -ENXIO if there is no log; or -EINVAL if it has not come that far.
+ */
+int vhost_iommu_log_ack(struct vhost_iommu *viommu, u64 sequence)
+{
+	struct vhost_iommu_log_area *area;
+
+	guard(write_lock)(&viommu->xlat_lock);
+
+	area = viommu->log;
+	if (!area)
+		return -ENXIO;
+	if (sequence > area->head)
+		return -EINVAL;
+	WRITE_ONCE(area->acked, max(area->acked, sequence));
+	return 0;
+}
+
+/**
+ * vhost_iommu_log_ack_all - No reply has to wait any more, of those that do now
+ * @viommu: The device
+ *
+ * Context: Any but interrupts. Takes &vhost_iommu.xlat_lock.
+ */
+void vhost_iommu_log_ack_all(struct vhost_iommu *viommu)
+{
+	guard(write_lock)(&viommu->xlat_lock);
+
+	if (viommu->log)
+		WRITE_ONCE(viommu->log->acked, viommu->log->head);
 }

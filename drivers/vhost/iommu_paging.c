@@ -39,7 +39,7 @@ static void vhost_iommu_tree_untell(struct vhost_iommu *viommu,
  * request that is when the replies of its batch are published. Who finds nothing to
  * unmap, or room to map, may owe that to another queue, which is not that far yet.
  */
-static void vhost_iommu_tree_settle(struct vhost_iommu *viommu,
+static void vhost_iommu_tree_forget(struct vhost_iommu *viommu,
 				    const struct vhost_iommu_caller *by)
 {
 	unsigned long untold = READ_ONCE(viommu->vhost.untold);
@@ -50,6 +50,23 @@ static void vhost_iommu_tree_settle(struct vhost_iommu *viommu,
 		by->rq->untold |= untold;
 	else
 		vhost_iommu_clients_forget(viommu, untold);
+}
+
+/*
+ * What the reply waits for, if entries of the log were written since @since. For an UNMAP
+ * that is any of the domain: what it does not find, another queue may have unmapped, whose
+ * reply waits.
+ */
+static void vhost_iommu_tree_settle(struct vhost_iommu *viommu,
+				    const struct vhost_iommu_domain *domain,
+				    const struct vhost_iommu_caller *by,
+				    u64 since)
+{
+	u64 await = READ_ONCE(domain->await);
+
+	if (await > since)
+		by->rq->await = max(by->rq->await, await);
+	vhost_iommu_tree_forget(viommu, by);
 }
 
 static int vhost_iommu_tree_add(struct vhost_iommu *viommu,
@@ -409,6 +426,7 @@ int vhost_iommu_map(struct vhost_iommu *viommu,
 		    const struct vhost_iommu_caller *by)
 {
 	struct vhost_iommu_domain *domain;
+	u64 since;
 	int rc;
 
 	lockdep_assert_held(&viommu->lock);
@@ -419,6 +437,7 @@ int vhost_iommu_map(struct vhost_iommu *viommu,
 	rc = vhost_iommu_domain_lock(viommu, domain, by);
 	if (rc)
 		return rc;
+	since = domain->await;
 	rc = vhost_iommu_map_in(viommu, domain, req, by);
 	if (domain->part.awaited && !domain->part.active) {
 		domain->part.awaited = false;
@@ -428,7 +447,7 @@ int vhost_iommu_map(struct vhost_iommu *viommu,
 		WRITE_ONCE(by->rq->midway, VIRTIO_IOMMU_T_MAP);
 	else if (viommu->holder != by->rq)
 		WRITE_ONCE(by->rq->midway, 0);
-	vhost_iommu_tree_settle(viommu, by);
+	vhost_iommu_tree_settle(viommu, domain, by, since);
 	vhost_iommu_clients_mapped(viommu);
 	vhost_iommu_domain_unlock(domain, by);
 	return rc;
@@ -515,8 +534,11 @@ int vhost_iommu_unmap(struct vhost_iommu *viommu,
 	lockdep_assert_held(&viommu->lock);
 
 	domain = xa_load(&viommu->domains, req->domain);
-	if (!domain)
+	if (!domain) {
+		/* Another queue may have ended it, whose reply waits */
+		by->rq->await = max(by->rq->await, vhost_iommu_log_moved(viommu));
 		return VIRTIO_IOMMU_S_NOENT;
+	}
 	if (domain->kind != VHOST_IOMMU_PAGING)
 		return VIRTIO_IOMMU_S_INVAL;
 	rc = vhost_iommu_domain_lock(viommu, domain, by);
@@ -524,7 +546,7 @@ int vhost_iommu_unmap(struct vhost_iommu *viommu,
 		return rc;
 	rc = vhost_iommu_unmap_in(viommu, domain, req->virt_start,
 				  req->virt_end, by);
-	vhost_iommu_tree_settle(viommu, by);
+	vhost_iommu_tree_settle(viommu, domain, by, 0);
 	vhost_iommu_domain_unlock(domain, by);
 	return rc;
 }
@@ -561,7 +583,7 @@ int vhost_iommu_domain_drain(struct vhost_iommu *viommu,
 		vhost_iommu_unmap_some(viommu, domain, 0, U64_MAX,
 				       &vhost_iommu_alone);
 	}
-	vhost_iommu_tree_settle(viommu, &vhost_iommu_alone);
+	vhost_iommu_tree_forget(viommu, &vhost_iommu_alone);
 	return -EAGAIN;
 }
 
@@ -715,7 +737,7 @@ int vhost_iommu_remove_ram(struct vhost_iommu *viommu,
 		r->at = 0;
 	}
 	/* What requests have removed that are not answered yet goes with it */
-	vhost_iommu_tree_settle(viommu, &vhost_iommu_alone);
+	vhost_iommu_tree_forget(viommu, &vhost_iommu_alone);
 	/* What is left of a mapping was not there for a moment */
 	vhost_iommu_clients_mapped(viommu);
 	return -EAGAIN;

@@ -179,10 +179,11 @@ static int vhost_iommu_publish(struct vhost_iommu_rq *rq,
 	u16 used = vq->last_used_idx;
 	bool valid = vq->signalled_used_valid;
 
-	if (!rq->nr_heads)
-		return 0;
+	/* Also for replies that wait: they are given when nobody looks at this any more */
 	if (rq->untold && vhost_iommu_forget(rq, where))
 		return -EFAULT;
+	if (!rq->nr_heads)
+		return 0;
 	if (vhost_add_used_n(vq, rq->heads, NULL, rq->nr_heads) < 0) {
 		if (where == VHOST_IOMMU_KICKER) {
 			vq->last_used_idx = used;
@@ -207,16 +208,80 @@ static bool vhost_iommu_is_full(const struct vhost_iommu_rq *rq)
 	return rq->nr_heads >= min(VHOST_IOMMU_BATCH, rq->vq.num);
 }
 
+/*
+ * A reply that waits until the VMM has followed the log, see VHOST_IOMMU_SET_NOTIFY. No
+ * thread does: the queue goes on, and who acknowledges has the reply given. Returns false
+ * if that has been done already.
+ */
+static noinline bool vhost_iommu_hold(struct vhost_iommu_rq *rq,
+				      const struct vring_used_elem *elem,
+				      u64 await)
+{
+	struct vhost_iommu *viommu = rq->viommu;
+	struct vhost_iommu_held *held = &rq->held[rq->nr_held];
+
+	held->elem = *elem;
+	held->sequence = await;
+	/* Who acknowledges sees it, or it sees that */
+	scoped_guard(write_lock, &viommu->xlat_lock) {
+		if (!vhost_iommu_log_await(viommu, await))
+			return false;
+		WRITE_ONCE(rq->nr_held, rq->nr_held + 1);
+	}
+	WRITE_ONCE(rq->count.held, rq->count.held + 1);
+	vhost_iommu_log_wake(viommu);
+	return true;
+}
+
+/*
+ * No request is taken then that might have to wait, too. One that is taken adds one reply
+ * at most: invalidations that are put off do not wait, and what a thread that kicked could
+ * not answer is answered before the next one is taken.
+ */
+static bool vhost_iommu_is_held_up(const struct vhost_iommu_rq *rq)
+{
+	return rq->nr_held >= VHOST_IOMMU_HELD;
+}
+
+/* Give replies that do not have to wait any more. There is room for others afterwards. */
+static int vhost_iommu_give(struct vhost_iommu_rq *rq,
+			    enum vhost_iommu_server where)
+{
+	u64 acked = vhost_iommu_log_acked(rq->viommu);
+	unsigned int i, kept = 0;
+	int rc = 0;
+
+	if (!rq->nr_held)
+		return 0;
+	for (i = 0; i < rq->nr_held; i++) {
+		bool held = rc || rq->held[i].sequence > acked;
+
+		if (!held && vhost_iommu_is_full(rq))
+			rc = vhost_iommu_publish(rq, where);
+		if (!held && !rc)
+			rq->heads[rq->nr_heads++] = rq->held[i].elem;
+		else
+			rq->held[kept++] = rq->held[i];
+	}
+	WRITE_ONCE(rq->nr_held, kept);
+	return rc ?: vhost_iommu_publish(rq, where);
+}
+
+/* @await is a sequence of the log that the reply waits for, or 0 */
 static void vhost_iommu_done(struct vhost_iommu_rq *rq, unsigned int head,
-			     u32 used, enum vhost_iommu_server where)
+			     u32 used, u64 await, enum vhost_iommu_server where)
 {
 	struct vhost_virtqueue *vq = &rq->vq;
-	struct vring_used_elem *elem = &rq->heads[rq->nr_heads++];
+	struct vring_used_elem elem = {
+		.id = cpu_to_vhost32(vq, head),
+		.len = cpu_to_vhost32(vq, used),
+	};
 
 	/* If that was another request than the one that is half done, it goes no further */
 	WRITE_ONCE(rq->midway, 0);
-	elem->id = cpu_to_vhost32(vq, head);
-	elem->len = cpu_to_vhost32(vq, used);
+	if (await && vhost_iommu_hold(rq, &elem, await))
+		return;
+	rq->heads[rq->nr_heads++] = elem;
 	if (vhost_iommu_is_full(rq))
 		vhost_iommu_publish(rq, where);
 }
@@ -256,7 +321,8 @@ static noinline void vhost_iommu_refused(struct vhost_iommu_rq *rq,
 /* @rc is a status, or an errno if the buffer is returned as it came */
 static void vhost_iommu_finish(struct vhost_iommu_rq *rq, unsigned int head,
 			       const struct vhost_iommu_req *req, int rc,
-			       u64 begin, enum vhost_iommu_server where)
+			       u64 await, u64 begin,
+			       enum vhost_iommu_server where)
 {
 	struct vhost_iommu *viommu = rq->viommu;
 	u32 used = 0;
@@ -273,7 +339,7 @@ static void vhost_iommu_finish(struct vhost_iommu_rq *rq, unsigned int head,
 		vhost_iommu_refused(rq, req, rc);
 	if (begin)
 		vhost_iommu_trace(viommu, req, rc, used, begin);
-	vhost_iommu_done(rq, head, used, where);
+	vhost_iommu_done(rq, head, used, await, where);
 }
 
 /* Remember a request whose reply is yet to be written */
@@ -287,6 +353,7 @@ static void vhost_iommu_pend(struct vhost_iommu_rq *rq,
 	p->head = head;
 	/* It was in a copy that does not live as long */
 	p->req.descriptor = NULL;
+	p->await = 0;
 	p->begin = begin;
 	p->nr_tail = 0;
 	/* Mostly it is in one piece */
@@ -338,7 +405,7 @@ static int vhost_iommu_answer(struct vhost_iommu_rq *rq,
 			vhost_iommu_vq_error(rq->viommu, &rq->vq);
 			status = -EFAULT;
 		}
-		vhost_iommu_finish(rq, p->head, &p->req, status,
+		vhost_iommu_finish(rq, p->head, &p->req, status, p->await,
 				   p->begin, where);
 		if (vhost_iommu_is_full(rq)) {
 			/* Could not be published */
@@ -496,6 +563,8 @@ static int vhost_iommu_carry_on(struct vhost_iommu_rq *rq,
 	}
 	if (vhost_iommu_is_ready(viommu, by))
 		rc = vhost_iommu_execute(viommu, req, by, props, len);
+	if (by->alone)
+		rq->await = max(rq->await, vhost_iommu_log_moved(viommu));
 	/* Nobody undoes it, or does half of something else, before it is done */
 	if (by->alone) {
 		held = rc == -EAGAIN && vhost_iommu_stays_alone(viommu, req);
@@ -565,6 +634,7 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 {
 	void *props __free(kvfree) = NULL;
 	const struct vhost_iommu_req *req = &p->req;
+	u64 await = 0;
 	u32 len = 0;
 
 	if (req->type == VIRTIO_IOMMU_T_INVALIDATE &&
@@ -584,6 +654,8 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 		rc = vhost_iommu_carry_out(rq, req, where, &props, &len);
 		if (rc == -EAGAIN)
 			return rc;
+		await = rq->await;
+		rq->await = 0;
 	}
 	if (rc == -ENOTRECOVERABLE) {
 		vhost_iommu_give_up(rq);
@@ -596,13 +668,14 @@ static int vhost_iommu_handle_decoded(struct vhost_iommu_rq *rq,
 			p = &rq->pending[0];
 			vhost_iommu_pend(rq, p, head, to->iov, begin);
 			p->status = rc;
+			p->await = await;
 			rq->answers = true;
 			return -EINTR;
 		}
 		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		rc = -EFAULT;
 	}
-	vhost_iommu_finish(rq, head, req, rc, begin, where);
+	vhost_iommu_finish(rq, head, req, rc, await, begin, where);
 	return 0;
 }
 
@@ -633,7 +706,7 @@ static int vhost_iommu_handle_request(struct vhost_iommu_rq *rq,
 			return -EAGAIN;
 		vhost_iommu_vq_error(rq->viommu, &rq->vq);
 		rq->count.no_status++;
-		vhost_iommu_done(rq, head, 0, where);
+		vhost_iommu_done(rq, head, 0, 0, where);
 		return 0;
 	}
 	rc = vhost_iommu_req_decode(&viommu->rules, buf, len, to->len, &p->req);
@@ -650,7 +723,7 @@ static int vhost_iommu_skip_chain(struct vhost_iommu_rq *rq, unsigned int head,
 		return -EAGAIN;
 	vhost_iommu_vq_error(rq->viommu, &rq->vq);
 	rq->count.no_status++;
-	vhost_iommu_done(rq, head, 0, where);
+	vhost_iommu_done(rq, head, 0, 0, where);
 	return 0;
 }
 
@@ -714,6 +787,8 @@ static int vhost_iommu_serve_one(struct vhost_iommu_rq *rq,
 	unsigned int head;
 	int rc;
 
+	if (vhost_iommu_is_held_up(rq))
+		return -ENOSPC;
 	rc = vhost_iommu_chain_get(vq, &rq->ram, &head, &from, &to);
 	if (!rc)
 		return vhost_iommu_ring_wait(rq, where);
@@ -746,6 +821,7 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 	struct vhost_iommu *viommu = rq->viommu;
 	struct vhost_virtqueue *vq = &rq->vq;
 	unsigned int nr = 0;
+	bool more;
 	int rc;
 
 	lockdep_assert_held(&vq->mutex);
@@ -760,7 +836,8 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 	vhost_iommu_poll_kicked(rq, where);
 	vhost_disable_notify(&viommu->dev, vq);
 	/* What a thread that kicked could not answer comes first */
-	rc = vhost_iommu_publish(rq, where) ?: vhost_iommu_flush(rq, where);
+	rc = vhost_iommu_publish(rq, where) ?: vhost_iommu_give(rq, where) ?:
+	     vhost_iommu_flush(rq, where);
 	while (!rc) {
 		rc = vhost_iommu_serve_one(rq, where);
 		if (!rc)
@@ -770,11 +847,70 @@ void vhost_iommu_ring_serve(struct vhost_iommu_rq *rq,
 		    ++nr < VHOST_IOMMU_WEIGHT)
 			rc = 0;
 	}
+	/* Who acknowledges has a queue go on that is held up */
+	more = rc != -ENOSPC;
 	/* There has to be room for what the flush answers */
-	if (vhost_iommu_publish(rq, where) || vhost_iommu_flush(rq, where))
+	if (vhost_iommu_publish(rq, where) || vhost_iommu_flush(rq, where)) {
 		vhost_iommu_retreat(rq);
-	vhost_iommu_publish(rq, where);
-	if (!rq->dead)
+		more = true;
+	}
+	if (vhost_iommu_publish(rq, where))
+		more = true;
+	if (more && !rq->dead)
+		vhost_poll_queue(&vq->poll);
+}
+
+/* What can't be given at once is for the worker */
+static bool vhost_iommu_let_go_at_once(struct vhost_iommu_rq *rq)
+{
+	bool done = false;
+
+	if (rq->dead || rq->untold)
+		return false;
+	pagefault_disable();
+	if (vhost_iommu_vq_is_ready(&rq->vq))
+		done = !vhost_iommu_give(rq, VHOST_IOMMU_KICKER);
+	pagefault_enable();
+	return done;
+}
+
+/* Nobody else will. The ring may be another one by now, which nobody has looked at. */
+static void vhost_iommu_let_go_stopped(struct vhost_iommu_rq *rq)
+{
+	struct vhost_virtqueue *vq = &rq->vq;
+
+	scoped_cond_guard(mutex_kill, return, &vq->mutex)
+		if (!vhost_vq_get_backend(vq) && !rq->dead &&
+		    vhost_vq_is_setup(vq))
+			vhost_iommu_give(rq, VHOST_IOMMU_WORKER);
+}
+
+/**
+ * vhost_iommu_ring_let_go - Give replies that do not have to wait any more
+ * @rq: The request queue
+ *
+ * If the queue is served, this waits neither for who is at it, who has to look again, nor
+ * for memory: it may be called by a thread that both wait for. Otherwise it does.
+ *
+ * Context: Any thread of the owner, with no lock that is taken by who serves a request.
+ */
+void vhost_iommu_ring_let_go(struct vhost_iommu_rq *rq)
+{
+	struct vhost_virtqueue *vq = &rq->vq;
+	bool more = true;
+
+	if (!READ_ONCE(rq->nr_held))
+		return;
+	if (!READ_ONCE(rq->serves)) {
+		vhost_iommu_let_go_stopped(rq);
+		return;
+	}
+	if (mutex_trylock(&vq->mutex)) {
+		more = vhost_iommu_is_held_up(rq);
+		more |= !vhost_iommu_let_go_at_once(rq);
+		mutex_unlock(&vq->mutex);
+	}
+	if (more)
 		vhost_poll_queue(&vq->poll);
 }
 
@@ -792,7 +928,8 @@ int vhost_iommu_ring_settle(struct vhost_iommu_rq *rq)
 {
 	lockdep_assert_held(&rq->vq.mutex);
 
-	if (vhost_iommu_publish(rq, VHOST_IOMMU_WORKER))
+	if (vhost_iommu_publish(rq, VHOST_IOMMU_WORKER) ||
+	    vhost_iommu_give(rq, VHOST_IOMMU_WORKER))
 		return -EINTR;
 	if (rq->answers)
 		vhost_iommu_answer(rq, VHOST_IOMMU_WORKER);

@@ -2,7 +2,7 @@
 /*
  * vhost-iommu: whether the rings are served
  *
- * All of this is for the owner's ioctls, under &vhost_dev.mutex.
+ * All of this is for the owner's ioctls, under &vhost_dev.mutex if nothing else is said.
  */
 #include "iommu.h"
 
@@ -213,4 +213,18 @@ int vhost_iommu_start(struct vhost_iommu *viommu)
 		vhost_poll_queue(&viommu->rqs[i].vq.poll);
 	vhost_iommu_events_kick(viommu);
 	return 0;
+}
+
+/**
+ * vhost_iommu_let_go - Give replies that do not have to wait any more
+ * @viommu: The device
+ *
+ * Context: Any thread of the owner, without &vhost_iommu.lock. Waits for nobody.
+ */
+void vhost_iommu_let_go(struct vhost_iommu *viommu)
+{
+	unsigned int i;
+
+	for (i = 0; i < viommu->nr_rqs; i++)
+		vhost_iommu_ring_let_go(&viommu->rqs[i]);
 }

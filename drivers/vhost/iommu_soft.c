@@ -184,3 +184,61 @@ int vhost_iommu_soft_translate(struct vhost_iommu *viommu,
 	args->out_sequence = xlat.sequence;
 	return 0;
 }
+
+/**
+ * vhost_iommu_soft_no_notify - No reply waits for an endpoint any more
+ * @viommu: The device
+ * @ep: The endpoint
+ *
+ * If it was the last one, those that wait are acknowledged, and are for the caller to be
+ * given.
+ *
+ * Context: ioctl of the owner.
+ */
+void vhost_iommu_soft_no_notify(struct vhost_iommu *viommu,
+				struct vhost_iommu_endpoint *ep)
+{
+	lockdep_assert_held_write(&viommu->lock);
+
+	if (!ep->notify)
+		return;
+	scoped_guard(write_lock, &viommu->xlat_lock) {
+		ep->notify = false;
+		viommu->nr_notify--;
+	}
+	if (!viommu->nr_notify)
+		vhost_iommu_log_ack_all(viommu);
+}
+
+/**
+ * vhost_iommu_soft_notify - VHOST_IOMMU_SET_NOTIFY
+ * @viommu: The device
+ * @id: Endpoint ID
+ * @on: Replies are to wait
+ *
+ * Context: ioctl of the owner.
+ * Return: 0 or an errno, see struct vhost_iommu_set_notify.
+ */
+int vhost_iommu_soft_notify(struct vhost_iommu *viommu, u32 id, bool on)
+{
+	struct vhost_iommu_endpoint *ep = xa_load(&viommu->endpoints, id);
+
+	lockdep_assert_held_write(&viommu->lock);
+
+	if (!viommu->log)
+		return -ENXIO;
+	if (!ep)
+		return -ENOENT;
+	if (ep->file)
+		return -EINVAL;
+	if (!on)
+		vhost_iommu_soft_no_notify(viommu, ep);
+	if (on == ep->notify)
+		return 0;
+	guard(write_lock)(&viommu->xlat_lock);
+	/* What was told before may have been passed on: nobody would have it forgotten */
+	vhost_iommu_log_endpoint(viommu, id);
+	ep->notify = true;
+	viommu->nr_notify++;
+	return 0;
+}

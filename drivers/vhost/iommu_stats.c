@@ -80,6 +80,7 @@ static const struct vhost_iommu_stat_kind vhost_iommu_stat_kinds[] = {
 	VHOST_IOMMU_STAT(VHOST_MISSES, "vhost-misses"),
 	VHOST_IOMMU_STAT(VHOST_UPDATES, "vhost-updates"),
 	VHOST_IOMMU_STAT(VHOST_INVALIDATIONS, "vhost-invalidations"),
+	VHOST_IOMMU_STAT(HELD_REPLIES, "held-replies"),
 };
 
 /* Of queues that the VMM has not asked for there is nothing to tell */
@@ -115,6 +116,8 @@ static u64 vhost_iommu_stat_of(const struct vhost_iommu_rq_counters *count,
 		return READ_ONCE(count->inv_commands);
 	case VHOST_IOMMU_STAT_INV_CALLS:
 		return READ_ONCE(count->inv_calls);
+	case VHOST_IOMMU_STAT_HELD_REPLIES:
+		return READ_ONCE(count->held);
 	default:
 		return 0;
 	}

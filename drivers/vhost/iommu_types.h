@@ -41,6 +41,8 @@
 #define VHOST_IOMMU_UNTOLD		8
 /* Mappings of a domain that are remembered as its last ones */
 #define VHOST_IOMMU_RECENT		32U
+/* Replies of a queue that wait for the VMM; when they are as many, the queue does, too */
+#define VHOST_IOMMU_HELD		32
 /* Of emulated endpoints, which wait for the guest's buffers */
 #define VHOST_IOMMU_SOFT_FAULTS		64
 /* Above all domain IDs */
@@ -305,6 +307,10 @@ struct vhost_iommu_hwpt {
  * @drained: Its last endpoint is leaving it, and some of @maps are gone already
  * @translated: The VMM has asked what its addresses mean. Set under
  *              &vhost_iommu.xlat_lock.
+ * @passed_on: It has done so for an endpoint that notifies; likewise
+ * @await: &vhost_iommu_log.head behind the last entry of it that replies have to wait for,
+ *         see VHOST_IOMMU_SET_NOTIFY. Changed under &vhost_iommu.xlat_lock and what
+ *         covers @maps.
  */
 struct vhost_iommu_domain {
 	struct mutex lock;	/* mappings, see above */
@@ -331,6 +337,8 @@ struct vhost_iommu_domain {
 	unsigned int nr_devices;
 	bool drained;
 	bool translated;
+	bool passed_on;
+	u64 await;
 };
 
 /**
@@ -434,6 +442,7 @@ struct vhost_iommu_group {
  * @domain: Domain that it is attached to, or NULL
  * @domain_node: In &vhost_iommu_domain.endpoints
  * @table_ats: In a table domain: its table lets the device cache translations
+ * @notify: See VHOST_IOMMU_SET_NOTIFY. Changed under &vhost_iommu.xlat_lock, too.
  * @probe: What PROBE returns
  * @probe_len: Length of @probe in bytes
  * @nr_resv: Length of @resv
@@ -455,6 +464,7 @@ struct vhost_iommu_endpoint {
 	struct vhost_iommu_domain *domain;
 	struct list_head domain_node;
 	bool table_ats;
+	bool notify;
 	void *probe;
 	u32 probe_len;
 	unsigned int nr_resv;
@@ -482,6 +492,7 @@ struct vhost_iommu_doorbell {
  * @in_place: Requests that the thread which kicked has served
  * @inv_commands: Commands of INVALIDATE requests
  * @inv_calls: Arrays of commands
+ * @held: Replies that had to wait for the VMM
  *
  * Written under the queue's mutex, read without.
  */
@@ -495,6 +506,7 @@ struct vhost_iommu_rq_counters {
 	u64 in_place;
 	u64 inv_commands;
 	u64 inv_calls;
+	u64 held;
 };
 
 /**
@@ -515,6 +527,7 @@ struct vhost_iommu_buffer {
  * @status: Its outcome
  * @nr_tail: Number of @tail
  * @tail: Where the reply goes
+ * @await: Sequence of the log that its reply waits for, or 0
  * @begin: When it was taken from the ring in ns, if somebody wants to know
  * @domain: Its domain, while invalidations are carried out
  * @req: The request
@@ -524,6 +537,7 @@ struct vhost_iommu_pending {
 	u8 status;
 	u8 nr_tail;
 	struct iovec tail[VHOST_IOMMU_TAIL_LEN];
+	u64 await;
 	u64 begin;
 	const struct vhost_iommu_domain *domain;
 	struct vhost_iommu_req req;
@@ -599,6 +613,7 @@ struct vhost_iommu_refusals {
  * @state: Where the endpoint's DMA goes, one of enum vhost_iommu_endpoint_state
  * @domain: Its domain, if @state has one
  * @sequence: Number of the log's next entry at this moment; 0 if there is no log
+ * @passed_on: The endpoint notifies, see VHOST_IOMMU_SET_NOTIFY
  * @paging: The paging domain that was looked at, or NULL; for as long as
  *          &vhost_iommu.xlat_lock is held
  * @map: The mapping, or NULL if it is none; likewise
@@ -611,6 +626,7 @@ struct vhost_iommu_xlat {
 	u32 state;
 	u32 domain;
 	u64 sequence;
+	bool passed_on;
 	struct vhost_iommu_domain *paging;
 	struct vhost_iommu_map *map;
 };
@@ -741,6 +757,16 @@ struct vhost_iommu_ram {
 	struct vhost_iommu_region region[] __counted_by(nr);
 };
 
+/**
+ * struct vhost_iommu_held - A reply that waits
+ * @elem: What is to be written into the used ring
+ * @sequence: What it waits for, a sequence of the log
+ */
+struct vhost_iommu_held {
+	struct vring_used_elem elem;
+	u64 sequence;
+};
+
 /* In kick_flags: kick_work is added to a thread, and has not begun */
 #define VHOST_IOMMU_KICK_PENDING	0
 
@@ -768,6 +794,10 @@ struct vhost_iommu_ram {
  * @heads: Requests that are done but not yet published
  * @untold: vhost devices that have to forget something before @heads are published, a
  *          mask of their indices
+ * @await: Sequence of the log that the request which is being carried out, in pieces
+ *         maybe, has to wait for, or 0
+ * @nr_held: Number of @held in use; read without the mutex, too
+ * @held: Requests that are done, and wait until the VMM has followed the log
  * @nr_pending: Number of @pending in use
  * @answers: @pending are carried out: their replies are yet to be written
  * @pending: Invalidations that are carried out together, and what a thread that
@@ -795,6 +825,9 @@ struct vhost_iommu_rq {
 	unsigned int nr_heads;
 	struct vring_used_elem heads[VHOST_IOMMU_BATCH];
 	unsigned long untold;
+	u64 await;
+	unsigned int nr_held;
+	struct vhost_iommu_held held[VHOST_IOMMU_HELD];
 	unsigned int nr_pending;
 	bool answers;
 	struct vhost_iommu_pending pending[VHOST_IOMMU_BATCH];
@@ -844,10 +877,12 @@ struct vhost_iommu_eq {
  * @xlat_lock: Is taken for writing to change what translation looks at: @ram and,
  *             together with @lock, the group of an endpoint, @endpoints when one
  *             goes, @hw, @bypass and @broken of groups, the mappings of a domain,
- *             and @log
+ *             @nr_notify and @log
  * @ram: The memory table, or NULL. Changed under @dev.mutex.
  * @log: Changes that a VMM which translates reads of, or NULL. Set once, under
  *       @dev.mutex as well.
+ * @nr_notify: Number of endpoints whose changes replies wait for. Changed under @lock as
+ *             well.
  * @lock: Covers all that follows. Is taken for reading by requests that leave domains,
  *        endpoints and groups as they are, piece by piece: MAP, UNMAP, INVALIDATE and
  *        PROBE. What a domain holds of mappings has &vhost_iommu_domain.lock. Whoever
@@ -908,6 +943,7 @@ struct vhost_iommu {
 	rwlock_t xlat_lock;	/* what translation looks at, see above */
 	struct vhost_iommu_ram *ram;
 	struct vhost_iommu_log_area *log;
+	unsigned int nr_notify;
 	struct rw_semaphore lock;
 	struct vhost_iommu_rq *holder;
 	bool holder_awaited;

@@ -8,6 +8,8 @@
  * here, and one of more descriptors than VHOST_IOMMU_CHAIN_MAX is bad.
  */
 #include <linux/eventfd.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/vhost_iotlb.h>
@@ -334,6 +336,42 @@ void vhost_iommu_vq_error(struct vhost_iommu *viommu,
 	atomic64_inc(&viommu->ring_errors);
 	if (vq->error_ctx)
 		eventfd_signal(vq->error_ctx);
+}
+
+static bool vhost_iommu_touch(void __user *at, size_t len)
+{
+	size_t step = PAGE_SIZE - offset_in_page(at), i = 0;
+	u8 __user *p = at;
+	u8 byte;
+
+	/* A byte of each page, and the last one */
+	for (;;) {
+		if (get_user(byte, p + i) || put_user(byte, p + i))
+			return false;
+		if (i == len - 1)
+			return true;
+		i = min(i + step, len - 1);
+		step = PAGE_SIZE;
+	}
+}
+
+/**
+ * vhost_iommu_vq_is_ready - Tell whether a ring can be written to without a wait
+ * @vq: The ring
+ *
+ * Replies, and the wish for further kicks, have to get to the guest: nobody but
+ * the device writes to this part of a ring.
+ *
+ * Context: Under the ring's mutex, with page faults disabled.
+ * Return: true if it is served, and in memory.
+ */
+bool vhost_iommu_vq_is_ready(struct vhost_virtqueue *vq)
+{
+	lockdep_assert_held(&vq->mutex);
+
+	return vhost_vq_get_backend(vq) &&
+	       vhost_iommu_touch(vq->used, struct_size(vq->used, ring, vq->num) +
+				 sizeof(__virtio16));
 }
 
 /**

@@ -102,6 +102,7 @@ int vhost_iommu_translate_locked(struct vhost_iommu *viommu, u32 endpoint,
 	xlat->state = vhost_iommu_endpoint_state(ep, &domain);
 	xlat->domain = domain ? domain->id : 0;
 	xlat->sequence = vhost_iommu_log_head(viommu);
+	xlat->passed_on = ep->notify;
 	resv = vhost_iommu_xlat_resv(ep, iova, &start, &last);
 	if (resv) {
 		vhost_iommu_xlat_identity(xlat, resv->start, resv->last,
@@ -139,9 +140,13 @@ int vhost_iommu_translate_logged(struct vhost_iommu *viommu, u32 endpoint,
 	int rc = vhost_iommu_translate_locked(viommu, endpoint, iova, xlat);
 
 	/* Who changes a mapping holds the lock for writing, and sees it */
-	if (!rc && xlat->paging && !READ_ONCE(xlat->paging->translated))
+	if (rc || !xlat->paging)
+		return rc;
+	if (!READ_ONCE(xlat->paging->translated))
 		WRITE_ONCE(xlat->paging->translated, true);
-	return rc;
+	if (xlat->passed_on && !READ_ONCE(xlat->paging->passed_on))
+		WRITE_ONCE(xlat->paging->passed_on, true);
+	return 0;
 }
 
 /**

@@ -89,6 +89,8 @@
 #define VHOST_IOMMU_ADD_VHOST		_IO(VHOST_IOMMU_TYPE, 0x14)
 #define VHOST_IOMMU_REMOVE_VHOST	_IO(VHOST_IOMMU_TYPE, 0x15)
 #define VHOST_IOMMU_VHOST_MISS		_IO(VHOST_IOMMU_TYPE, 0x16)
+#define VHOST_IOMMU_SET_NOTIFY		_IO(VHOST_IOMMU_TYPE, 0x17)
+#define VHOST_IOMMU_ACK			_IO(VHOST_IOMMU_TYPE, 0x18)
 
 /*
  * Rings, as the guest numbers its virtqueues: the first request queue, the event queue,
@@ -656,6 +658,7 @@ struct vhost_iommu_set_bypass {
  * @VHOST_IOMMU_STAT_VHOST_MISSES: Misses of the vhost devices of VHOST_IOMMU_ADD_VHOST
  * @VHOST_IOMMU_STAT_VHOST_UPDATES: Translations that they were given
  * @VHOST_IOMMU_STAT_VHOST_INVALIDATIONS: Times that one of them had to forget some
+ * @VHOST_IOMMU_STAT_HELD_REPLIES: Replies that waited for VHOST_IOMMU_ACK, or still do
  *
  * A kernel may have further ones, and further indices: a reader passes over what it
  * does not know. The index is 0 where nothing is said of it.
@@ -687,6 +690,7 @@ enum vhost_iommu_stat_id {
 	VHOST_IOMMU_STAT_VHOST_MISSES = 24,
 	VHOST_IOMMU_STAT_VHOST_UPDATES = 25,
 	VHOST_IOMMU_STAT_VHOST_INVALIDATIONS = 26,
+	VHOST_IOMMU_STAT_HELD_REPLIES = 27,
 };
 
 /**

@@ -138,7 +138,9 @@ struct vhost_iommu_log {
  *
  * The first call makes the log, of which there is one for the device; further calls give
  * further files of it. It can be read for as long as it is mapped, and is not written to
- * any more when the device's file is closed. EMFILE, ENFILE: no room for a file.
+ * any more when the device's file is closed. EMFILE, ENFILE: no room for a file. The
+ * file can be polled: it is readable as long as a reply waits, see
+ * VHOST_IOMMU_SET_NOTIFY, and hung up when the device's file is closed.
  */
 struct vhost_iommu_get_log {
 	__u32 size;
@@ -192,6 +194,72 @@ struct vhost_iommu_vhost_miss {
 	__u32 endpoint;
 	__s32 fd;
 	__aligned_u64 iova;
+};
+
+/**
+ * enum vhost_iommu_notify_flags - flags of VHOST_IOMMU_SET_NOTIFY
+ * @VHOST_IOMMU_NOTIFY_ON: Replies wait from now on; without it, none waits for this
+ *                         endpoint any more
+ */
+enum vhost_iommu_notify_flags {
+	VHOST_IOMMU_NOTIFY_ON = 1 << 0,
+};
+
+/**
+ * struct vhost_iommu_set_notify - ioctl(VHOST_IOMMU_SET_NOTIFY)
+ * @size: sizeof(struct vhost_iommu_set_notify)
+ * @flags: Combination of enum vhost_iommu_notify_flags
+ * @endpoint: Endpoint ID; ENOENT if it is not there, EINVAL if it has a VFIO device
+ * @__reserved: Must be 0
+ *
+ * For a VMM that passes answers of VHOST_IOMMU_TRANSLATE on, as to a back end in another
+ * process, which has to forget them, too, before the guest is told that they do not hold
+ * any more. From now on, and as long as the endpoint is there, these replies wait for
+ * VHOST_IOMMU_ACK:
+ *
+ *  - to an UNMAP in a domain that was asked about for such an endpoint, until all entries
+ *    of the log are acknowledged that are about that domain; and to a MAP there that has
+ *    failed after a part of it could be asked about
+ *  - to ATTACH, ATTACH_TABLE and DETACH, to an UNMAP in a domain that is not there, and to
+ *    one that has blocked an endpoint, until all entries are acknowledged that are not about
+ *    a domain, whichever call they come of
+ *
+ * The request has been carried out by then, and no thread waits: the queue goes on, and
+ * other replies overtake these. If 32 replies of a request queue wait, nothing more is taken
+ * from it. The file of the log is readable, as long as a reply waits.
+ *
+ * What was told of the endpoint before does not hold any more when the call returns: the
+ * log says so. There has to be one, see VHOST_IOMMU_GET_LOG: ENXIO. Calls that change what
+ * is translated write entries, too, and nobody waits for these: who makes them follows the
+ * log afterwards. A stop gives no reply: VHOST_IOMMU_ACK does, after it as before, into the
+ * ring as it is then, and VHOST_IOMMU_RESET drops them. When no endpoint is left that
+ * notifies, all that wait are given: who does that has had all forgotten. Can be called
+ * running or not, and again with the same flags.
+ */
+struct vhost_iommu_set_notify {
+	__u32 size;
+	__u32 flags;
+	__u32 endpoint;
+	__u32 __reserved;
+};
+
+/**
+ * struct vhost_iommu_ack - ioctl(VHOST_IOMMU_ACK)
+ * @size: sizeof(struct vhost_iommu_ack)
+ * @flags: Must be 0
+ * @sequence: &vhost_iommu_log.head up to which the log was followed: what the entries
+ *            before are about has been forgotten by all. EINVAL if the log has not come
+ *            that far.
+ *
+ * Replies that waited for it are given to the guest, at once or soon. Can be called by the
+ * owner at any time, by any number of threads, and waits for nobody, nor for memory, as long
+ * as the device is running. If it is stopped, they are given when the call returns, if the
+ * rings can be written to. ENXIO if there is no log.
+ */
+struct vhost_iommu_ack {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 sequence;
 };
 
 #endif /* _UAPI_LINUX_VHOST_IOMMU_SOFT_H */
