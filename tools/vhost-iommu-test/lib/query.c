@@ -56,6 +56,7 @@ static const struct {
 	ONE(VHOST_MISSES, vhost_misses),
 	ONE(VHOST_UPDATES, vhost_updates),
 	ONE(VHOST_INVALIDATIONS, vhost_invalidations),
+	ONE(HELD_REPLIES, held_replies),
 };
 
 /**

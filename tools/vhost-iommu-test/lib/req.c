@@ -383,6 +383,38 @@ int g_batch_run(struct vmm *v, unsigned int n)
 }
 
 /**
+ * g_times() - Map and unmap one by one, and print how long that takes
+ * @v: VMM
+ * @what: What is going on meanwhile
+ * @domain: Domain ID
+ * @iova: IOVA of a page that is not mapped
+ * @gpa: Guest-physical address of another page
+ *
+ * Return: The longest time in ns; all ones if a request failed
+ */
+__u64 g_times(struct vmm *v, const char *what, __u32 domain, __u64 iova,
+	      __u64 gpa)
+{
+	static __u64 ns[400];
+	unsigned int i;
+	__u64 start;
+	int st;
+
+	for (i = 0; i < ARRAY_SIZE(ns); i++) {
+		start = now_ns();
+		st = i % 2 ? g_unmap(v, domain, iova, iova + PAGE - 1) :
+			     g_map(v, domain, iova, iova + PAGE - 1, gpa, MAP_RW);
+		ns[i] = now_ns() - start;
+		if (st != VIRTIO_IOMMU_S_OK)
+			return ~0ULL;
+		/* Spread over what the others do */
+		if (!(i % 10))
+			sleep_ms(2);
+	}
+	return print_times(what, ns, ARRAY_SIZE(ns));
+}
+
+/**
  * probe_resv() - Write a RESV_MEM property
  * @buf: Where
  * @subtype: VIRTIO_IOMMU_RESV_MEM_T_*

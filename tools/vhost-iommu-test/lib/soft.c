@@ -11,7 +11,32 @@
 #include "soft.h"
 
 /**
- * soft_map_log() - Ask for the log and map it
+ * soft_open_log() - Ask for the log and map it
+ * @v: VMM
+ * @len: Its length
+ * @fd: Its file, or -1
+ *
+ * Return: The log, or NULL with errno set
+ */
+struct vhost_iommu_log *soft_open_log(struct vmm *v, size_t *len, int *fd)
+{
+	struct vhost_iommu_get_log a = { .size = sizeof(a) };
+	int rc = xioctl(v->fd, VHOST_IOMMU_GET_LOG, &a);
+	void *va;
+
+	*fd = -1;
+	if (rc) {
+		errno = -rc;
+		return NULL;
+	}
+	*len = a.out_len;
+	*fd = a.out_fd;
+	va = mmap(NULL, a.out_len, PROT_READ, MAP_SHARED, a.out_fd, 0);
+	return va == MAP_FAILED ? NULL : va;
+}
+
+/**
+ * soft_map_log() - Ask for the log and map it, without its file
  * @v: VMM
  * @len: Its length
  *
@@ -19,20 +44,42 @@
  */
 struct vhost_iommu_log *soft_map_log(struct vmm *v, size_t *len)
 {
-	struct vhost_iommu_get_log a = { .size = sizeof(a) };
-	int rc = xioctl(v->fd, VHOST_IOMMU_GET_LOG, &a);
-	void *va;
+	int fd, err;
+	struct vhost_iommu_log *log = soft_open_log(v, len, &fd);
 
-	if (rc) {
-		errno = -rc;
-		return NULL;
-	}
-	*len = a.out_len;
-	va = mmap(NULL, a.out_len, PROT_READ, MAP_SHARED, a.out_fd, 0);
-	rc = errno;
-	close(a.out_fd);
-	errno = rc;
-	return va == MAP_FAILED ? NULL : va;
+	err = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = err;
+	return log;
+}
+
+/**
+ * soft_notify() - Have replies wait for what an endpoint was told, or no more
+ * @v: VMM
+ * @ep: Endpoint ID
+ * @on: They are to wait
+ */
+int soft_notify(struct vmm *v, __u32 ep, bool on)
+{
+	struct vhost_iommu_set_notify a = {
+		.size = sizeof(a), .endpoint = ep,
+		.flags = on ? VHOST_IOMMU_NOTIFY_ON : 0,
+	};
+
+	return xioctl(v->fd, VHOST_IOMMU_SET_NOTIFY, &a);
+}
+
+/**
+ * soft_ack() - Tell that all have forgotten what the log says
+ * @v: VMM
+ * @sequence: Up to this head of it
+ */
+int soft_ack(struct vmm *v, __u64 sequence)
+{
+	struct vhost_iommu_ack a = { .size = sizeof(a), .sequence = sequence };
+
+	return xioctl(v->fd, VHOST_IOMMU_ACK, &a);
 }
 
 /**

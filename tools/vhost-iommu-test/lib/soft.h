@@ -39,7 +39,10 @@ struct soft_cache {
 	__u64 late;
 };
 
+struct vhost_iommu_log *soft_open_log(struct vmm *v, size_t *len, int *fd);
 struct vhost_iommu_log *soft_map_log(struct vmm *v, size_t *len);
+int soft_notify(struct vmm *v, __u32 ep, bool on);
+int soft_ack(struct vmm *v, __u64 sequence);
 int soft_open(struct soft_cache *c, struct vmm *v, __u32 ep);
 void soft_close(struct soft_cache *c);
 bool soft_follow(struct soft_cache *c, __u64 head);

@@ -197,6 +197,7 @@ struct ram {
  * @vhost_misses: Misses of vhost devices
  * @vhost_updates: Translations given to them
  * @vhost_invalidations: Times that one of them had to forget some
+ * @held_replies: Replies that waited for VHOST_IOMMU_ACK
  */
 struct vmm_stats {
 	__u64 requests[VMM_NR_TYPES];
@@ -225,6 +226,7 @@ struct vmm_stats {
 	__u64 vhost_misses;
 	__u64 vhost_updates;
 	__u64 vhost_invalidations;
+	__u64 held_replies;
 };
 
 struct dma_dev;
@@ -426,6 +428,12 @@ int g_batch_add(struct vmm *v, enum batch_op op, __u32 domain, __u64 iova,
 		__u64 len, __u64 phys);
 int g_batch_status(struct vmm *v, unsigned int n, int *status);
 int g_batch_run(struct vmm *v, unsigned int n);
+
+/* What a request takes of which a flood of others does not hold it up, in ns */
+#define TIMES_MAX	2000000000ULL
+
+__u64 g_times(struct vmm *v, const char *what, __u32 domain, __u64 iova,
+	      __u64 gpa);
 
 size_t probe_resv(void *buf, __u8 subtype, __u64 start, __u64 end);
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "soft.h"
 #include "suite.h"
 #include "table.h"
 #include "vnet.h"
@@ -458,6 +459,30 @@ static void undo_vhost(struct env *e)
 	close(vhost_fd);
 }
 
+static int call_notify(struct env *e)
+{
+	int rc = soft_notify(&e->v, EMU(1), true);
+
+	return rc ? rc : soft_ack(&e->v, 1);
+}
+
+static int prep_notify(struct env *e)
+{
+	struct vhost_iommu_get_log a = { .size = sizeof(a) };
+	int rc = vmm_add_endpoint(&e->v, EMU(1), NULL, -1, NULL, 0);
+
+	if (!rc)
+		rc = xioctl(e->v.fd, VHOST_IOMMU_GET_LOG, &a);
+	if (!rc)
+		close(a.out_fd);
+	return rc;
+}
+
+static void undo_notify(struct env *e)
+{
+	vmm_remove_endpoint(&e->v, EMU(1));
+}
+
 static const struct step api[] = {
 	{ "open", nothing, call_open, no_undo },
 	{ "SET_OWNER", nothing, call_owner, no_undo },
@@ -478,6 +503,7 @@ static const struct step api[] = {
 	{ "TRANSLATE", nothing, call_translate, no_undo },
 	{ "ADD_VHOST", prep_vhost, call_add_vhost, undo_vhost },
 	{ "VHOST_MISS", prep_vhost_miss, call_vhost_miss, undo_vhost },
+	{ "SET_NOTIFY and ACK", prep_notify, call_notify, undo_notify },
 	{ "REMOVE_RAM", prep_cut, call_cut, no_undo },
 	{ "RESET", prep_reset, call_reset, no_undo },
 	{ "RESET of tables", prep_table_reset, call_reset, no_undo },

@@ -190,6 +190,13 @@ AT(vhost_miss, endpoint, 8);
 AT(vhost_miss, fd, 12);
 AT(vhost_miss, iova, 16);
 
+SIZE(set_notify, 16);
+AT(set_notify, endpoint, 8);
+AT(set_notify, __reserved, 12);
+
+SIZE(ack, 16);
+AT(ack, sequence, 8);
+
 /* The ioctl numbers don't change either */
 _Static_assert(VHOST_IOMMU_GET_INFO == 0xbc00, "GET_INFO");
 _Static_assert(VHOST_IOMMU_SET_CONFIG == 0xbc01, "SET_CONFIG");
@@ -214,6 +221,8 @@ _Static_assert(VHOST_IOMMU_GET_LOG == 0xbc13, "GET_LOG");
 _Static_assert(VHOST_IOMMU_ADD_VHOST == 0xbc14, "ADD_VHOST");
 _Static_assert(VHOST_IOMMU_REMOVE_VHOST == 0xbc15, "REMOVE_VHOST");
 _Static_assert(VHOST_IOMMU_VHOST_MISS == 0xbc16, "VHOST_MISS");
+_Static_assert(VHOST_IOMMU_SET_NOTIFY == 0xbc17, "SET_NOTIFY");
+_Static_assert(VHOST_IOMMU_ACK == 0xbc18, "ACK");
 
 /* What figures are called, too */
 _Static_assert(VHOST_IOMMU_STAT_REQUESTS == 1, "STAT_REQUESTS");
@@ -243,6 +252,7 @@ _Static_assert(VHOST_IOMMU_STAT_VHOST_MISSES == 24, "STAT_VHOST_MISSES");
 _Static_assert(VHOST_IOMMU_STAT_VHOST_UPDATES == 25, "STAT_VHOST_UPDATES");
 _Static_assert(VHOST_IOMMU_STAT_VHOST_INVALIDATIONS == 26,
 	       "STAT_VHOST_INVALIDATIONS");
+_Static_assert(VHOST_IOMMU_STAT_HELD_REPLIES == 27, "STAT_HELD_REPLIES");
 
 /* Nor does what goes over the ring */
 _Static_assert(VIRTIO_IOMMU_F_ATTACH_TABLE == 7, "F_ATTACH_TABLE");

@@ -37,7 +37,7 @@ TEST_F(uapi, info)
 	__u64 features;
 
 	EXPECT_EQ(0, i->__reserved);
-	EXPECT_EQ((1ULL << 23) - 1, i->out_calls);
+	EXPECT_EQ((1ULL << 25) - 1, i->out_calls);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_MAP_UNMAP);
 	EXPECT_TRUE(i->out_capabilities & VHOST_IOMMU_CAP_ATTACH_TABLE);
 	EXPECT_TRUE(i->out_table_formats &

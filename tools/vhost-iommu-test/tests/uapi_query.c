@@ -239,6 +239,7 @@ static const struct {
 	{ "vhost-misses", VHOST_IOMMU_STAT_VHOST_MISSES },
 	{ "vhost-updates", VHOST_IOMMU_STAT_VHOST_UPDATES },
 	{ "vhost-invalidations", VHOST_IOMMU_STAT_VHOST_INVALIDATIONS },
+	{ "held-replies", VHOST_IOMMU_STAT_HELD_REPLIES },
 };
 
 static const char *const types[] = {

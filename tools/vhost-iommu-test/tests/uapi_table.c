@@ -171,6 +171,29 @@ static int prep_vhost(struct vmm *v, void *arg)
 	return vmm_add_endpoint(v, a->endpoint, NULL, -1, NULL, 0);
 }
 
+static int prep_notify(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_get_log log = { .size = sizeof(log) };
+	struct vhost_iommu_set_notify *a = arg;
+	int rc = xioctl(v->fd, VHOST_IOMMU_GET_LOG, &log);
+
+	if (rc)
+		return rc;
+	close(log.out_fd);
+	a->endpoint = EMU(0);
+	return vmm_add_endpoint(v, a->endpoint, NULL, -1, NULL, 0);
+}
+
+/* Nobody waits for the first entry */
+static int prep_ack(struct vmm *v, void *arg)
+{
+	struct vhost_iommu_set_notify notify;
+	struct vhost_iommu_ack *a = arg;
+
+	a->sequence = 1;
+	return prep_notify(v, &notify);
+}
+
 static int prep_bypass(struct vmm *v, void *arg)
 {
 	struct vhost_iommu_set_bypass *a = arg;
@@ -231,7 +254,10 @@ static int prep_bypass(struct vmm *v, void *arg)
 	X(vhost_miss, VHOST_MISS, vhost_miss, prep_vhost,		\
 	  .known_flags = VHOST_IOMMU_ACCESS_READ |			\
 			 VHOST_IOMMU_ACCESS_WRITE,			\
-	  .good = -EBADF)
+	  .good = -EBADF)						\
+	X(set_notify, SET_NOTIFY, set_notify, prep_notify,		\
+	  .known_flags = VHOST_IOMMU_NOTIFY_ON, RESERVED(set_notify))	\
+	X(ack, ACK, ack, prep_ack, .known_flags = 0)
 
 #define AS_ENUM(n, c, s, p, ...) IOCTL_##n,
 enum { IOCTLS(AS_ENUM) NR_IOCTLS };

@@ -810,28 +810,9 @@ static void *flood(void *arg)
 	return NULL;
 }
 
-/* MAP and UNMAP of this guest one by one; false if one takes two seconds */
 static bool requests(SELF, const char *what)
 {
-	static __u64 ns[400];
-	const unsigned int nr = ARRAY_SIZE(ns);
-	unsigned int i;
-	__u64 start;
-	int st;
-
-	for (i = 0; i < nr; i++) {
-		start = now_ns();
-		st = i % 2 ? g_unmap(self->v, DOM, IOVA, IOVA + PAGE - 1) :
-			     g_map(self->v, DOM, IOVA, IOVA + PAGE - 1, BUF_GPA,
-				   MAP_RW);
-		ns[i] = now_ns() - start;
-		if (st != OK)
-			return false;
-		/* Spread over what the other one does */
-		if (!(i % 10))
-			sleep_ms(2);
-	}
-	return print_times(what, ns, nr) < 2000000000ULL;
+	return g_times(self->v, what, DOM, IOVA, BUF_GPA) < TIMES_MAX;
 }
 
 TEST_F_TIMEOUT(vnet, floods, 120)
