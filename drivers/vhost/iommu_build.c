@@ -282,17 +282,20 @@ static u64 vhost_iommu_share(const struct vhost_iommu *viommu,
 bool vhost_iommu_domain_has_room(const struct vhost_iommu *viommu,
 				 const struct vhost_iommu_domain *domain)
 {
-	u64 limit = READ_ONCE(viommu->max_mappings);
+	u64 limit = READ_ONCE(viommu->max_mappings), bound;
 
 	if (domain->maps.count >= viommu->max_domain_mappings)
 		return false;
 	/*
-	 * Without devices there is nothing to be divided by. Then each request
-	 * queue can be one above the limit.
+	 * Any number of domains can be without devices, some of which had one before: what
+	 * they have together is bounded, while a device keeps its share beside that. Each
+	 * request queue can be one above.
 	 */
-	if (!viommu->nr_devices)
-		return atomic64_read(&viommu->mappings) < limit;
-	return domain->maps.count < vhost_iommu_share(viommu, domain, limit);
+	bound = domain->nr_devices ? 2 * limit : limit;
+	if (atomic64_read(&viommu->mappings) >= bound)
+		return false;
+	return !viommu->nr_devices ||
+	       domain->maps.count < vhost_iommu_share(viommu, domain, limit);
 }
 
 static u64 vhost_iommu_tables_limit(const struct vhost_iommu *viommu,

@@ -577,9 +577,10 @@ struct vhost_iommu_reset {
  *
  * @max_mappings and @max_table_pages are divided: each endpoint that is a device
  * has an equal share, and a domain has those of its devices, so that no domain can
- * use up what another one needs. A domain without devices has the share of one; if
- * there are no devices at all, @max_mappings is for all domains together. A VMM
- * raises the limits when it adds a device.
+ * use up what another one needs. A domain without devices has the share of one, and
+ * nothing more once all domains together have @max_mappings; a device keeps its share
+ * even then, until all together have twice as many. If there are no devices at all, only
+ * @max_mappings counts. A VMM raises the limits when it adds an endpoint.
  *
  * EINVAL for a limit above what VHOST_IOMMU_GET_INFO says. A request beyond a
  * limit fails with VIRTIO_IOMMU_S_NOMEM. Lowering a limit below what is in use

@@ -105,6 +105,59 @@ TEST_F(limit, mappings)
 			       MAP_RW));
 }
 
+/* Endpoints without devices are as many as a guest likes, and are bounded together */
+TEST_F(limit, mappings_without_devices)
+{
+	const unsigned int n = 6;
+	struct vmm *v = self->v;
+	unsigned int i, k;
+
+	ASSERT_ST(OK, g_attach(v, DOM + 1, EP(1)));
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 10, 0));
+	for (k = 0; k < n; k++) {
+		ASSERT_EQ(0, vmm_add_endpoint(v, EMU(k), NULL, -1, NULL, 0));
+		ASSERT_ST(OK, g_attach(v, 10 + k, EMU(k)));
+		for (i = 0; i < 5; i++)
+			EXPECT_ST(k < 2 ? OK : NOMEM,
+				  g_map(v, 10 + k, IOVA + i * PAGE,
+					IOVA + (i + 1) * PAGE - 1, RAM_GPA,
+					MAP_RW));
+	}
+	EXPECT_EQ(10, stats(v).mappings);
+	/* A device has its share nevertheless */
+	for (i = 0; i < 6; i++)
+		EXPECT_ST(self->e.kind != DEV_NONE && i < 5 ? OK : NOMEM,
+			  g_map(v, DOM, IOVA + i * PAGE,
+				IOVA + (i + 1) * PAGE - 1, RAM_GPA, MAP_RW));
+	EXPECT_ST(OK, g_unmap(v, 10, 0, ~0ULL));
+	EXPECT_ST(self->e.kind == DEV_NONE ? OK : NOMEM,
+		  g_map(v, 12, IOVA, IOVA + PAGE - 1, RAM_GPA, MAP_RW));
+	for (k = 0; k < n; k++)
+		EXPECT_EQ(0, vmm_remove_endpoint(v, EMU(k)));
+}
+
+/* A device that fills one domain after the other, which an emulated endpoint stays in */
+TEST_F(limit, mappings_left_behind)
+{
+	const unsigned int n = 6;
+	struct vmm *v = self->v;
+	unsigned int i, k;
+
+	ASSERT_EQ(0, vmm_set_limits(v, 0, 10, 0));
+	for (k = 0; k < n; k++) {
+		ASSERT_EQ(0, vmm_add_endpoint(v, EMU(k), NULL, -1, NULL, 0));
+		ASSERT_ST(OK, g_attach(v, 10 + k, EMU(k)));
+		ASSERT_ST(OK, g_attach(v, 10 + k, EP(0)));
+		ASSERT_ST(OK, g_attach(v, 10 + k, EP(1)));
+		for (i = 0; i < 10; i++)
+			g_map(v, 10 + k, IOVA + i * PAGE,
+			      IOVA + (i + 1) * PAGE - 1, RAM_GPA, MAP_RW);
+	}
+	EXPECT_EQ(self->e.kind == DEV_NONE ? 10 : 20, stats(v).mappings);
+	for (k = 0; k < n; k++)
+		EXPECT_EQ(0, vmm_remove_endpoint(v, EMU(k)));
+}
+
 /* One domain has no more than that, whatever there is for all together */
 TEST_F(limit, per_domain)
 {
