@@ -28,7 +28,9 @@ export PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconf
 	--target-list=aarch64-softmmu \
 	--without-default-features --without-default-devices \
 	--with-devices-aarch64=viommu --enable-kvm --disable-tcg \
-	--enable-vhost-kernel --enable-vhost-net --enable-fdt=system \
+	--enable-vhost-kernel --enable-vhost-user --enable-vhost-vdpa \
+	--enable-vhost-net \
+	--enable-fdt=system \
 	--enable-coroutine-pool --disable-install-blobs --disable-download \
 	--disable-docs --disable-tools --disable-guest-agent \
 	--disable-containers --audio-drv-list= --enable-trace-backends=log \
