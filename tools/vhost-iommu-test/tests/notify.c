@@ -513,6 +513,34 @@ TEST_F(notify, ring_of_a_stopped_device)
 	EXPECT_TRUE(comes(v, 1));
 }
 
+/* So large that the log has one entry for all of its members */
+TEST_F(notify, large_group)
+{
+	struct virtio_iommu_req_attach a = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH,
+		.domain = htole32(DOM), .endpoint = htole32(EMU(12)),
+	};
+	struct req r = {
+		.out = &a,
+		.out_len = offsetof(struct virtio_iommu_req_attach, tail),
+		.in_len = sizeof(struct virtio_iommu_req_tail),
+	};
+	struct vmm *v = self->v;
+	unsigned int i;
+
+	for (i = 10; i < 40; i++)
+		ASSERT_EQ(0, vmm_add_endpoint(v, EMU(i), NULL, 7, NULL, 0));
+	ASSERT_EQ(0, soft_notify(v, EMU(39), true));
+	ASSERT_LE(0, req_add(v, &r, NULL));
+	ask(v);
+	EXPECT_EQ(POLLIN, log_polls(self, SOON));
+	EXPECT_TRUE(nothing_comes(v));
+	ASSERT_EQ(0, soft_ack(v, head(self)));
+	EXPECT_TRUE(comes(v, 1));
+	for (i = 10; i < 40; i++)
+		EXPECT_EQ(0, vmm_remove_endpoint(v, EMU(i)));
+}
+
 /* Another queue may have ended the domain, whose reply waits */
 TEST_F(notify, domain_that_is_gone)
 {

@@ -8,9 +8,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "soft.h"
 #include "suite.h"
 #include "vnet.h"
 
@@ -277,6 +279,43 @@ TEST_F_TIMEOUT(vnet, stale, 3600)
 		ASSERT_TRUE(is_sent_or_not(self, 2 * i + 1))
 			TH_LOG("at %u of %u", i, nr);
 	}
+}
+
+/* In a domain with an endpoint whose back end the VMM tells what to forget */
+TEST_F(vnet, beside_a_back_end)
+{
+	const __u64 iova = BUF_IOVA;
+	struct vhost_iommu_translate t;
+	struct vhost_iommu_log *log;
+	struct vmm *v = self->v;
+	struct vmm_stats before, after;
+	int status;
+	size_t len;
+
+	ASSERT_TRUE(warm_up(self));
+	ASSERT_ST(OK, g_attach(v, DOM, EP1));
+	log = soft_map_log(v, &len);
+	ASSERT_NE(NULL, log);
+	ASSERT_EQ(0, soft_notify(v, EP1, true));
+	ASSERT_ST(OK, map_page(self, DOM, iova, 0, MAP_R));
+	ASSERT_EQ(0, vmm_translate(v, EP1, iova, R, &t));
+	EXPECT_EQ(MAP_R, t.out_access);
+	vnet_frame(page(self, 0), 1);
+	vnet_put(&self->n, VNET_TX, &iova, 1, LEN);
+	EXPECT_TRUE(sends(self, 1));
+	ASSERT_EQ(0, vmm_stats(v, &before));
+	g_batch_add(v, BATCH_UNMAP, DOM, iova, PAGE, 0);
+	vq_publish(&v->vq[v->ring]);
+	vq_kick(&v->vq[v->ring]);
+	EXPECT_EQ(-ETIMEDOUT, vq_wait(&v->vq[v->ring], 1, NEVER));
+	/* The vhost-net waits for nobody: who acknowledges must not wait for it */
+	ASSERT_EQ(0, vmm_stats(v, &after));
+	EXPECT_EQ(1, after.held_replies);
+	EXPECT_EQ(before.vhost_invalidations + 1, after.vhost_invalidations);
+	ASSERT_EQ(0, soft_ack(v, LOAD(&log->head)));
+	ASSERT_EQ(0, g_batch_status(v, 1, &status));
+	EXPECT_EQ(OK, status);
+	munmap(log, len);
 }
 
 /* What comes in goes to no page that was taken away before */
