@@ -270,31 +270,41 @@ TEST_F(notify, one_after_the_other)
 	EXPECT_EQ(0, log_polls(self, 0));
 }
 
+/* Have an endpoint attached to a domain or detached from it, and do not wait */
+static int ask_move(struct vmm *v, __u8 type, __u32 domain, __u32 ep)
+{
+	/* The flags of ATTACH are 0, as what DETACH has in their place */
+	const struct virtio_iommu_req_attach a = {
+		.head.type = type,
+		.domain = htole32(domain), .endpoint = htole32(ep),
+	};
+	const struct req r = {
+		.out = &a,
+		.out_len = offsetof(struct virtio_iommu_req_attach, tail),
+		.in_len = sizeof(struct virtio_iommu_req_tail),
+	};
+	int rc = req_add(v, &r, NULL);
+
+	_Static_assert(offsetof(struct virtio_iommu_req_attach, tail) ==
+		       offsetof(struct virtio_iommu_req_detach, tail),
+		       "requests of one length");
+	if (rc >= 0)
+		ask(v);
+	return rc;
+}
+
 /* Addresses of an endpoint that goes elsewhere mean something else */
 TEST_F(notify, moves)
 {
-	struct virtio_iommu_req_attach a = {
-		.head.type = VIRTIO_IOMMU_T_ATTACH,
-		.domain = htole32(OTHER_DOM), .endpoint = htole32(EP0),
-	};
-	struct virtio_iommu_req_detach d = {
-		.head.type = VIRTIO_IOMMU_T_DETACH,
-		.domain = htole32(OTHER_DOM), .endpoint = htole32(EP0),
-	};
-	struct req r[] = {
-		{ .out = &a, .out_len = offsetof(struct virtio_iommu_req_attach,
-						 tail) },
-		{ .out = &d, .out_len = offsetof(struct virtio_iommu_req_detach,
-						 tail) },
+	static const __u8 types[] = {
+		VIRTIO_IOMMU_T_ATTACH, VIRTIO_IOMMU_T_DETACH,
 	};
 	struct vmm *v = self->v;
 	unsigned int i;
 
 	ASSERT_TRUE(ready(self));
-	for (i = 0; i < ARRAY_SIZE(r); i++) {
-		r[i].in_len = sizeof(struct virtio_iommu_req_tail);
-		ASSERT_LE(0, req_add(v, &r[i], NULL));
-		ask(v);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		ASSERT_LE(0, ask_move(v, types[i], OTHER_DOM, EP0));
 		EXPECT_EQ(POLLIN, log_polls(self, SOON));
 		EXPECT_TRUE(nothing_comes(v));
 		EXPECT_EQ(i + 1, held(self));
@@ -516,24 +526,17 @@ TEST_F(notify, ring_of_a_stopped_device)
 /* So large that the log has one entry for all of its members */
 TEST_F(notify, large_group)
 {
-	struct virtio_iommu_req_attach a = {
-		.head.type = VIRTIO_IOMMU_T_ATTACH,
-		.domain = htole32(DOM), .endpoint = htole32(EMU(12)),
-	};
-	struct req r = {
-		.out = &a,
-		.out_len = offsetof(struct virtio_iommu_req_attach, tail),
-		.in_len = sizeof(struct virtio_iommu_req_tail),
-	};
 	struct vmm *v = self->v;
 	unsigned int i;
 
 	for (i = 10; i < 40; i++)
 		ASSERT_EQ(0, vmm_add_endpoint(v, EMU(i), NULL, 7, NULL, 0));
 	ASSERT_EQ(0, soft_notify(v, EMU(39), true));
-	ASSERT_LE(0, req_add(v, &r, NULL));
-	ask(v);
+	ASSERT_LE(0, ask_move(v, VIRTIO_IOMMU_T_ATTACH, DOM, EMU(12)));
 	EXPECT_EQ(POLLIN, log_polls(self, SOON));
+	EXPECT_TRUE(nothing_comes(v));
+	/* That one is the last */
+	ASSERT_EQ(0, soft_ack(v, head(self) - 1));
 	EXPECT_TRUE(nothing_comes(v));
 	ASSERT_EQ(0, soft_ack(v, head(self)));
 	EXPECT_TRUE(comes(v, 1));
@@ -544,22 +547,12 @@ TEST_F(notify, large_group)
 /* Another queue may have ended the domain, whose reply waits */
 TEST_F(notify, domain_that_is_gone)
 {
-	struct virtio_iommu_req_detach d = {
-		.head.type = VIRTIO_IOMMU_T_DETACH,
-		.domain = htole32(DOM), .endpoint = htole32(EP0),
-	};
-	struct req r = {
-		.out = &d,
-		.out_len = offsetof(struct virtio_iommu_req_detach, tail),
-		.in_len = sizeof(struct virtio_iommu_req_tail),
-	};
 	struct vmm *v = self->v, other;
 	int status;
 
 	vmm_view(&other, v, 1);
 	ASSERT_TRUE(ready(self));
-	ASSERT_LE(0, req_add(v, &r, NULL));
-	ask(v);
+	ASSERT_LE(0, ask_move(v, VIRTIO_IOMMU_T_DETACH, DOM, EP0));
 	EXPECT_EQ(POLLIN, log_polls(self, SOON));
 	ask_unmap(&other, IOVA);
 	EXPECT_TRUE(nothing_comes(&other));
