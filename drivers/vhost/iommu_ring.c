@@ -179,6 +179,8 @@ static int vhost_iommu_publish(struct vhost_iommu_rq *rq,
 	u16 used = vq->last_used_idx;
 	bool valid = vq->signalled_used_valid;
 
+	if (!rq->nr_heads && !rq->nr_held)
+		return 0;
 	/* Also for replies that wait: they are given when nobody looks at this any more */
 	if (rq->untold && vhost_iommu_forget(rq, where))
 		return -EFAULT;
