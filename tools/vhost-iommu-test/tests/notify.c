@@ -25,6 +25,8 @@
 #define NEVER		100
 /* Replies of a queue that wait before it does not go on */
 #define MAX_HELD	32
+/* A page of the guest's that comes when the test wants it */
+#define HOLD_GPA	0x80000000ULL
 
 #define R		VHOST_IOMMU_ACCESS_READ
 
@@ -560,6 +562,58 @@ TEST_F(notify, domain_that_is_gone)
 	EXPECT_TRUE(comes(v, 1));
 	ASSERT_EQ(0, g_batch_status(&other, 1, &status));
 	EXPECT_EQ(NOENT, status);
+}
+
+/* The status waits for the guest's memory, and the reply for the VMM */
+TEST_F(notify, reply_that_could_not_be_written)
+{
+	FIXTURE_DATA(notify) its = { .v = &its.e.v };
+	const struct virtio_iommu_req_unmap req = {
+		.head.type = VIRTIO_IOMMU_T_UNMAP,
+		.domain = htole32(DOM),
+		.virt_start = htole64(IOVA),
+		.virt_end = htole64(IOVA + PAGE - 1),
+	};
+	const __u32 len = offsetof(struct virtio_iommu_req_unmap, tail);
+	struct seg late[] = { { 0, len }, { HOLD_GPA, 4, true } };
+	char *page, zeroes[PAGE] = {};
+	struct vmm *v = its.v;
+	struct vq *q = &v->vq[VHOST_IOMMU_VQ_REQUEST];
+	unsigned int i;
+
+	/* Acknowledged after the status is written, and before */
+	for (i = 0; i < 2; i++) {
+		struct hold h = { .uffd = -1 };
+
+		vmm_init(v);
+		v->config.flags = variant->flags;
+		ASSERT_EQ(0, vmm_prepare(v, false));
+		ASSERT_EQ(0, hold_open(&h, v, HOLD_GPA, PAGE));
+		ASSERT_EQ(0, vmm_start(v));
+		ASSERT_EQ(0, vmm_add_endpoint(v, EP0, NULL, -1, NULL, 0));
+		its.log = soft_open_log(v, &its.len, &its.fd);
+		ASSERT_NE(NULL, its.log);
+		ASSERT_TRUE(ready(&its));
+		memcpy(req_buf(v, sizeof(req), &late[0].gpa), &req, sizeof(req));
+		vq_add(q, late, 2);
+		ask(v);
+		ASSERT_EQ(0, hold_wait(&h, &page, SOON));
+		EXPECT_EQ(0, held(&its));
+		if (i)
+			ASSERT_EQ(0, soft_ack(v, head(&its)));
+		ASSERT_EQ(0, hold_give(&h, page, zeroes));
+		if (!i) {
+			EXPECT_EQ(POLLIN, log_polls(&its, SOON));
+			EXPECT_TRUE(nothing_comes(v));
+			EXPECT_EQ(1, held(&its));
+			ASSERT_EQ(0, soft_ack(v, head(&its)));
+		}
+		EXPECT_EQ(0, vq_wait(q, 1, REQ_TIMEOUT_MS));
+		munmap(its.log, its.len);
+		close(its.fd);
+		hold_close(&h);
+		vmm_close(v);
+	}
 }
 
 TEST_F(notify, reset)
