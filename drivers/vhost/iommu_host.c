@@ -28,6 +28,10 @@
 
 #include <trace/events/vhost_iommu.h>
 
+#if !IS_ENABLED(CONFIG_IOMMUFD)
+#error "This kernel has no iommufd: build one with CONFIG_IOMMUFD and CONFIG_VFIO_DEVICE_CDEV"
+#endif
+
 /* A COPY of a piece that takes less or more calls for others */
 #define VHOST_IOMMU_COPY_SHORT_NS	NSEC_PER_MSEC
 #define VHOST_IOMMU_COPY_LONG_NS	(4 * NSEC_PER_MSEC)
