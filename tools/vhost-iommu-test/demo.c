@@ -200,9 +200,6 @@ static void hex(char *out, const __u8 *p)
 static void transfer(struct demo *m, __u64 src, __u64 dst, void *target,
 		     enum expect expect)
 {
-	static const char *const events[] = {
-		"record_event", "translate_abort", NULL
-	};
 	__u8 before[LEN];
 	char bytes[3 * LEN + 1], text[200];
 	bool moved, ok;
@@ -225,7 +222,7 @@ static void transfer(struct demo *m, __u64 src, __u64 dst, void *target,
 			 ok ? "denied, not a byte moved"
 			    : "bytes moved that should not have");
 		if (ok && m->e.trace.fd >= 0 &&
-		    !trace_wait(&m->e.trace, events, 3000)) {
+		    !trace_refused(&m->e.trace)) {
 			ok = false;
 			snprintf(text, sizeof(text),
 				 "nothing moved, but the SMMU has no event");
@@ -290,7 +287,7 @@ static void steps(struct demo *m)
 
 static const char demo_usage[] =
 	"usage: vhost-iommu-test demo [--device edu|mock] [--json FILE]\n"
-	"  Shows a device's DMA allowed and denied. VHOST_IOMMU_SMMU_TRACE\n"
+	"  Shows a device's DMA allowed and denied. VHOST_IOMMU_TRACE\n"
 	"  names QEMU's trace of the emulated SMMU, which is shown as well.\n";
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QEMU's trace of the emulated SMMU, readable while it is written: one event a
- * line. VHOST_IOMMU_SMMU_TRACE names the file.
+ * QEMU's trace of the emulated IOMMU, readable while it is written: one event a
+ * line. VHOST_IOMMU_TRACE names the file.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
  */
 void trace_open(struct trace *t)
 {
-	const char *path = getenv("VHOST_IOMMU_SMMU_TRACE");
+	const char *path = getenv("VHOST_IOMMU_TRACE");
 
 	t->fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	trace_mark(t);
@@ -105,21 +105,45 @@ bool trace_wait(struct trace *t, const char *const *words,
 }
 
 /**
- * trace_invalidated() - Whether the SMMU was told to forget something
+ * trace_refused() - Wait until the IOMMU tells of an access that it refused
+ * @t: Trace
+ *
+ * Return: Whether it did, since the mark
+ */
+bool trace_refused(struct trace *t)
+{
+	static const char *const events[] = {
+		/* Arm's SMMU; Intel's IOMMU; AMD's */
+		"smmuv3_record_event", "smmuv3_translate_abort",
+		"vtd_dmar_fault", "amdvi_page_fault", NULL
+	};
+
+	return trace_wait(t, events, 3000);
+}
+
+/**
+ * trace_invalidated() - Whether the IOMMU was told to forget something
  * @t: Trace
  *
  * To be asked right after the reply to an UNMAP: does not wait.
  *
- * Return: Whether since the mark there is a TLB invalidation with a SYNC behind
- * it
+ * Return: Whether since the mark there is a TLB invalidation that was waited for
  */
 bool trace_invalidated(struct trace *t)
 {
+	static const char *const events[][2] = {
+		{ "CMD_TLBI", "CMD_SYNC" },
+		{ "vtd_inv_desc_iotlb_", "vtd_inv_desc_wait" },
+		{ "amdvi_pages_inval", "amdvi_completion_wait" },
+	};
 	char *text = trace_since(t), *p;
-	bool found;
+	bool found = false;
+	unsigned int i;
 
-	p = text ? strstr(text, "CMD_TLBI") : NULL;
-	found = p && strstr(p, "CMD_SYNC");
+	for (i = 0; text && i < ARRAY_SIZE(events) && !found; i++) {
+		p = strstr(text, events[i][0]);
+		found = p && strstr(p, events[i][1]);
+	}
 	free(text);
 	return found;
 }

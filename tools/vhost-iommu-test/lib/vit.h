@@ -548,6 +548,7 @@ void trace_mark(struct trace *t);
 bool trace_wait(struct trace *t, const char *const *words,
 		unsigned int timeout_ms);
 char *trace_since(struct trace *t);
+bool trace_refused(struct trace *t);
 bool trace_invalidated(struct trace *t);
 
 /**

@@ -42,24 +42,20 @@ bool all_bytes(const void *p, __u8 val, size_t len)
  * xfer_refused() - Whether the IOMMU says that it refused the last transfer
  * @x: Transfers
  *
- * What a real device's transfer was refused is in the SMMU's trace since its
+ * What a real device's transfer was refused is in the IOMMU's trace since its
  * mark. Without a trace the answer is yes.
  */
 bool xfer_refused(struct xfer *x)
 {
-	static const char *const refused[] = {
-		"smmuv3_record_event", "smmuv3_translate_abort", NULL
-	};
-
 	if (x->d->kind == DEV_MOCK)
 		return x->d->status == VHOST_IOMMU_MOCK_DMA_BLOCKED ||
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_UNMAPPED ||
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_DENIED ||
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_BAD_CONFIG;
 	if (x->e->trace.fd >= 0)
-		return trace_wait(&x->e->trace, refused, 3000);
+		return trace_refused(&x->e->trace);
 	if (!x->skipped_trace++)
-		printf("# no SMMU trace: its events are not checked\n");
+		printf("# no trace of the IOMMU: its events are not checked\n");
 	return true;
 }
 
