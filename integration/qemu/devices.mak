@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Devices of the QEMU that runs guests in the lab, on top of none
-CONFIG_ARM_VIRT=y
+# Devices of the QEMU that runs guests in the lab, on top of none and of the board's,
+# which build.sh adds
 CONFIG_VIRTIO_PCI=y
 CONFIG_VIRTIO_IOMMU=y
 CONFIG_VHOST_IOMMU=y
