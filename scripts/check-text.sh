@@ -109,14 +109,15 @@ CHECKPATCH_IGNORE_TRACE=(
 	PARENTHESIS_ALIGNMENT
 )
 # The test tool is a user space program that uses the kselftest harness; the lab's
-# own programs are user space, too
+# own programs and what is for kvmtool are user space, too
 CHECKPATCH_IGNORE_TOOLS=(
 	# Types of C and POSIX, not of the kernel
 	PREFER_KERNEL_TYPES
 	CAMELCASE
-	# No kernel logging, no BIT()
+	# No kernel logging, no BIT(), no __printf()
 	PREFER_PR_LEVEL
 	BIT_MACRO
+	PREFER_DEFINED_ATTRIBUTE_MACRO
 	# A volatile access is how user space reads a ring
 	VOLATILE
 	# FIXTURE(), TEST_F() and tables of cases are macros that declare or
@@ -163,6 +164,7 @@ check_checkpatch()
 {
 	local common="${CHECKPATCH_IGNORE[*]}" rc=0
 	local tools='^tools/vhost-iommu-test/(lib/|tests/|[^/]*$)|^lab/(bench|plugin)/'
+	tools+='|^integration/kvmtool/'
 	local trace='^include/trace/'
 	local source='\.[ch]$|(^|/)(Kconfig|Kbuild)$'
 	local file files ksrc
