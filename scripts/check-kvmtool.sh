@@ -23,12 +23,59 @@ kvmtool_compile()
 		-isystem "$headers"
 }
 
+# kvmtool_additions PATCH: nothing of kvmtool's may be in there: no context, nothing
+# that is removed, and in each hunk as many lines as it says
+kvmtool_additions()
+{
+	awk '
+	function complain(what) {
+		printf "%s:%d: %s: %s\n", FILENAME, FNR, what, $0
+		bad = 1
+	}
+	left > 0 {
+		left--
+		if (!/^\+/)
+			complain("not an added line")
+		next
+	}
+	/^--- a\// { file = substr($2, 3); next }
+	/^\+\+\+ b\// {
+		files++
+		if (substr($2, 3) != file)
+			complain("another file than the one before")
+		next
+	}
+	/^@@ -[0-9]+,0 \+[0-9]+(,[0-9]+)? @@$/ {
+		hunks++
+		split($3, range, ",")
+		left = range[2] == "" ? 1 : range[2]
+		next
+	}
+	{ complain("neither a file, nor a hunk without context, nor an added line") }
+	END {
+		if (left)
+			complain("the last hunk is too short")
+		if (!hunks)
+			complain("no hunk")
+		printf "%d files, %d hunks\n", files, hunks
+		exit bad
+	}' "$1"
+}
+
 check_kvmtool()
 {
-	local out=$OUT/kvmtool source object compiler
+	local out=$OUT/kvmtool source object compiler file
 
 	rm -rf "$out"
 	mkdir -p "$out"
+	kvmtool_additions "$KVMTOOL/hooks.patch"
+	while read -r file; do
+		grep -qF "\`$file\`" "$KVMTOOL/README.md" || {
+			echo "$KVMTOOL/README.md does not explain what is added to $file"
+			return 1
+		}
+	done < <(sed -n 's,^+++ b/,,p' "$KVMTOOL/hooks.patch")
+
 	for source in "${KVMTOOL_SOURCES[@]}"; do
 		object=$(basename "$source" .c)
 		for compiler in aarch64-linux-gnu-gcc "clang --target=aarch64-linux-gnu"; do
