@@ -55,6 +55,9 @@ check-hw:		## tests with emulated PCI devices and SMMU; TESTS= as for kunit
 check-long:		## those that take hours, too
 	@$(lab) check --long
 
+check-x86:		## the tests in the emulated x86 host, with IOMMUs of Intel and of AMD
+	@$(lab) check-x86
+
 demo:			## a device's DMA allowed and denied; a guest's network with each vIOMMU
 	@$(lab) demo
 
@@ -88,5 +91,5 @@ have-source:
 	exit 1; }
 
 .PHONY: module install guest-module guest-install check check-static kunit \
-	check-hw check-long demo bench shell lab-gdb cache-list cache-clean \
+	check-hw check-long check-x86 demo bench shell lab-gdb cache-list cache-clean \
 	clean help have-source

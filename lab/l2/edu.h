@@ -21,7 +21,11 @@
 /* The device's registers */
 static void *bar;
 
-/* KVM knows what simple instructions do, so no others must come of this */
+/*
+ * KVM knows what simple instructions do, so no others must come of this: on Arm a
+ * compiler has some to choose from
+ */
+#ifdef __aarch64__
 static inline void reg_write(unsigned int reg, __u32 val)
 {
 	asm volatile("str %w0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
@@ -39,6 +43,25 @@ static inline __u32 reg_read(unsigned int reg)
 	asm volatile("ldr %w0, [%1]" : "=r" (val) : "r" (bar + reg) : "memory");
 	return val;
 }
+#else
+static inline void reg_write(unsigned int reg, __u32 val)
+{
+	asm volatile("movl %0, (%1)" : : "r" (val), "r" (bar + reg) : "memory");
+}
+
+static inline void reg_write64(unsigned int reg, __u64 val)
+{
+	asm volatile("movq %0, (%1)" : : "r" (val), "r" (bar + reg) : "memory");
+}
+
+static inline __u32 reg_read(unsigned int reg)
+{
+	__u32 val;
+
+	asm volatile("movl (%1), %0" : "=r" (val) : "r" (bar + reg) : "memory");
+	return val;
+}
+#endif
 
 /*
  * Copy four bytes from the edu's buffer to memory, or the other way. The

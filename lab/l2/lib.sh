@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# Guests (L2) in the emulated Arm host (L1). Source this in L1; all names begin
-# with l2_. A guest has a name and a directory, $L2_RUN/NAME, with its console
+# Guests (L2) in the emulated host (L1), of its architecture. Source this in L1; all names
+# begin with l2_. A guest has a name and a directory, $L2_RUN/NAME, with its console
 # (console), its messages and those of QEMU (qemu.log).
 #
 #   l2_network                   L1's end of the wire: eth0, 10.0.0.1
@@ -10,7 +10,8 @@
 #                                which are the same with poll-us=50, mq, which is
 #                                vhost with a request queue for each processor and
 #                                Linux' driver patched for that, or accel and
-#                                smmu, QEMU's own SMMU with and without the host's;
+#                                smmu, QEMU's own SMMU with and without the host's
+#                                (table, tpoll, accel and smmu on Arm only);
 #                                net-MODE has the card of l2_card behind the same,
 #                                by the host's vhost-net, and net-MODE-off by QEMU,
 #                                without an assigned NIC; nvme-MODE is the same with
@@ -28,12 +29,32 @@
 #   l2_stop NAME                 power it off
 #   l2_kill NAME                 kill QEMU
 
-: "${L2_DIR:=/opt/vhost-iommu/l2}" "${L2_RUN:=/tmp/l2}"
-: "${L2_KERNEL:=$L2_DIR/Image}" "${L2_QEMU:=$L2_DIR/qemu-system-aarch64}"
+: "${L2_DIR:=/opt/vhost-iommu/l2}" "${L2_RUN:=/tmp/l2}" "${L2_ARCH:=$(uname -m)}"
+: "${L2_QEMU:=$L2_DIR/qemu-system-$L2_ARCH}"
 : "${L2_NIC:=0000:00:03.0}" "${L2_ADDRESS:=10.0.0.2}" "${L2_TIMEOUT:=240}"
 : "${L2_MEMORY:=512}" "${L2_CPUS:=1}" "${L2_APPEND:=}" "${L2_TRACE:=}"
 # virtio-serial-device is beside PCI, where no vIOMMU has to do with it
 : "${L2_SERIAL:=virtio-serial-pci,addr=3,romfile=}"
+# Without it there is also what the machine has by itself
+L2_DEFAULTS=(-nodefaults)
+
+case $L2_ARCH in
+aarch64)
+	: "${L2_KERNEL:=$L2_DIR/Image}"
+	L2_MACHINE=(-M "virt,gic-version=3" -cpu host)
+	L2_LOADER=/lib/ld-linux-aarch64.so.1
+	L2_ALWAYS=console=ttyAMA0
+	;;
+x86_64)
+	: "${L2_KERNEL:=$L2_DIR/vmlinux}"
+	L2_MACHINE=(-M q35 -cpu "host,-svm" -L /usr/share/seabios -L /usr/share/qemu)
+	L2_LOADER=/lib64/ld-linux-x86-64.so.2
+	# A virtio-iommu remaps no interrupts: user space in the guest has its devices
+	# by this only
+	L2_ALWAYS="console=ttyS0 vfio_iommu_type1.allow_unsafe_interrupts=1"
+	L2_ALWAYS+=" iommufd.allow_unsafe_interrupts=1"
+	;;
+esac
 
 declare -A L2_PID L2_HMP_OUT L2_OUT L2_HMP_IN L2_IN
 
@@ -71,10 +92,12 @@ l2_initramfs()
 	cp "$L2_DIR/programs"/* "$root/bin/"
 	[[ ! -e $L2_DIR/dma_map_benchmark ]] ||
 		cp "$L2_DIR/dma_map_benchmark" "$root/bin/"
-	cp -L /lib/ld-linux-aarch64.so.1 "$root/lib/"
-	cp -L /lib/aarch64-linux-gnu/lib{c,m}.so.6 "$root/lib/"
-	cp "$L2_DIR/../modules/virtio_iommu_table.ko" "$L2_DIR/virtio-iommu.ko" \
-		"$root/lib/modules/"
+	mkdir -p "$root${L2_LOADER%/*}"
+	cp -L "$L2_LOADER" "$root${L2_LOADER%/*}/"
+	cp -L "/lib/$L2_ARCH-linux-gnu"/lib{c,m}.so.6 "$root/lib/"
+	cp "$L2_DIR/virtio-iommu.ko" "$root/lib/modules/"
+	[[ $L2_ARCH != aarch64 ]] ||
+		cp "$L2_DIR/../modules/virtio_iommu_table.ko" "$root/lib/modules/"
 	printf 'root:x:0:0:root:/:/bin/sh\n' >"$root/etc/passwd"
 	printf 'netperf\t12865/tcp\n' >"$root/etc/services"
 	printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
@@ -113,13 +136,13 @@ l2_arguments()
 
 	kind=${kind#nvme-} kind=${kind%-off}
 	# Each letter takes the guest to QEMU and back: warnings only, see guest-init
-	append="console=ttyAMA0 loglevel=5 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
+	append="$L2_ALWAYS loglevel=5 panic=-1 l2.address=$L2_ADDRESS $L2_APPEND"
 	[[ $2 != nvme-* ]] || append+=" l2.nonic"
 	[[ $kind != @(table|tpoll) ]] || append+=" l2.table"
 	# The driver that is in the kernel is not the one that is wanted
 	[[ $kind != mq ]] || append+=" l2.mq initcall_blacklist=virtio_iommu_drv_init"
-	L2_ARGS=("$L2_QEMU" -enable-kvm -cpu host -M virt,gic-version=3
-	-smp "$L2_CPUS" -m "$L2_MEMORY" -nodefaults -display none
+	L2_ARGS=("$L2_QEMU" -enable-kvm "${L2_MACHINE[@]}"
+	-smp "$L2_CPUS" -m "$L2_MEMORY" "${L2_DEFAULTS[@]}" -display none
 	-kernel "$L2_KERNEL" -initrd "$L2_RUN/initramfs" -append "$append"
 	-serial "file:$run/console"
 	-chardev "pipe,id=hmp,path=$run/hmp" -mon chardev=hmp,mode=readline

@@ -112,7 +112,7 @@ test_ram_hotplug()
 	local L2_APPEND='acpi=force memhp_default_state=online_movable'
 	local before out start
 
-	boot ramplug "$mode" -bios "$firmware" \
+	boot ramplug "$mode" "${firmware[@]}" \
 		-trace iommufd_backend_unmap_dma && traffic_start || return
 	before=$(total_memory ramplug)
 	out=$(l2_hmp ramplug "object_add memory-backend-ram,id=ram,size=256M"

@@ -39,7 +39,7 @@ run_bench()
 		"${quick[@]}" "$@" --input "$L1_STAGE" \
 		--version "emulator=$(version_of qemu-system-arm)" \
 		--version "source=$(version_of linux-source-7.3)" \
-		--version "kernel=${ARM64##*/}" --version "root=${L1ROOT##*/}" \
+		--version "kernel=${HOST##*/}" --version "root=${L1ROOT##*/}" \
 		-- "${QEMU[@]}" -serial stdio || rc=$?
 	trap - INT
 	l1_clean "$run"

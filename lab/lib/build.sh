@@ -5,18 +5,22 @@
 BUILD=$TOP/build
 
 # build_module DIR FLAVOUR [VARIABLES...]: build the module of DIR (relative to
-# the clone) for arm64, arm64-bench or uml into build/FLAVOUR/DIR
+# the clone) for a host's kernel or for uml into build/FLAVOUR/DIR
 build_module()
 {
-	local dir=$1 flavour=$2 out kdir arch=()
+	local dir=$1 flavour=$2 out kdir arch=(ARCH=um)
 
 	shift 2
 	out=$BUILD/$flavour/$dir
-	case $flavour in
-	arm64*)	need_arm64 "$flavour"; kdir=$ARM64
-		arch=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-) ;;
-	uml)	need_uml; kdir=$UML/build; arch=(ARCH=um) ;;
-	esac
+	if [[ $flavour == uml ]]; then
+		need_uml
+		kdir=$UML/build
+	else
+		need_host "$flavour"
+		kdir=$HOST
+		read -ra arch <<<"$(compiler_arguments "$(arch_of "$flavour")" gcc)"
+		arch+=("${HOST_MAKE[@]}")
+	fi
 	mkdir -p "$out" "$BUILD/logs"
 	say "building $dir for $flavour"
 	logged "$BUILD/logs/module-$flavour-${dir##*/}.log" 0 \
@@ -49,9 +53,10 @@ stage_modules()
 {
 	local flavour=$1 stage=$2 driver='' kunit=(CONFIG_VHOST_IOMMU_KUNIT_TEST=m)
 
-	[[ $flavour == arm64-bench ]] && kunit=()
-	# User-mode Linux has no page tables for the guest driver: its tests only
-	[[ $flavour == uml ]] || driver=m
+	# Kernels without KUnit
+	[[ $flavour == arm64-bench || $flavour == x86_64-debian ]] && kunit=()
+	# Others have no page tables for the guest driver: its tests only
+	[[ $flavour == arm64* ]] && driver=m
 	mkdir -p "$stage/modules" "$stage/bin"
 	build_module drivers/vhost "$flavour" CONFIG_VHOST_IOMMU=m "${kunit[@]}"
 	cp "$BUILD/$flavour/drivers/vhost"/*.ko "$stage/modules/" ||
@@ -61,10 +66,12 @@ stage_modules()
 		cp "$BUILD/$flavour/lab/canwbs"/*.ko "$stage/modules/" ||
 			die "the module for nesting is not where it was built"
 	fi
-	build_module drivers/iommu "$flavour" CONFIG_VIRTIO_IOMMU_TABLE=$driver \
-		"${kunit[@]/VHOST_IOMMU_KUNIT/VIRTIO_IOMMU_TABLE_KUNIT}"
-	cp "$BUILD/$flavour/drivers/iommu"/*.ko "$stage/modules/" ||
-		die "the guest driver is not where it was built"
+	if [[ $driver || ${kunit[*]} ]]; then
+		build_module drivers/iommu "$flavour" CONFIG_VIRTIO_IOMMU_TABLE=$driver \
+			"${kunit[@]/VHOST_IOMMU_KUNIT/VIRTIO_IOMMU_TABLE_KUNIT}"
+		cp "$BUILD/$flavour/drivers/iommu"/*.ko "$stage/modules/" ||
+			die "the guest driver is not where it was built"
+	fi
 	if [[ $flavour == uml ]]; then
 		build_module tools/vhost-iommu-test/mock uml
 		cp "$BUILD/uml/tools/vhost-iommu-test/mock"/*.ko "$stage/modules/" ||
@@ -75,12 +82,15 @@ stage_modules()
 # build_l2_programs DIR: what guests need and their file system does not have
 build_l2_programs()
 {
-	local file
+	local file cc
 
+	cc=$(gnu_arch_of "$LAB_FLAVOUR")-linux-gnu-gcc
 	mkdir -p "$1" "$BUILD/logs"
 	for file in "$LAB"/l2/*.c; do
+		# For the benchmark, by registers of Arm's machine
+		[[ $cc$file != x86*/exit-cost.c ]] || continue
 		logged "$BUILD/logs/l2-programs.log" 0 in_root \
-			aarch64-linux-gnu-gcc -static -O2 -Wall -Wextra -Werror \
+			"$cc" -static -O2 -Wall -Wextra -Werror \
 			-o "$1/$(basename "$file" .c)" "$file" ||
 			die "$file does not build"
 	done

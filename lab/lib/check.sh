@@ -41,12 +41,17 @@ run_kunit()
 \"\$STAGE\"/vhost-iommu-test --level unit --level device $arguments"
 }
 
+# What a 32-bit caller tries beside rings, which have the same layout for it: all with --long
+ABI_TESTS=('ioctl*' 'uapi*' 'tformat*' 'global*' 'granule*' 'soft*' 'limit*' 'group*'
+	'events*' 'life*')
+
 # run_hardware [--long] [TEST_TOOL_ARGUMENT...]: without arguments, a 32-bit caller is
 # tried, too
 # shellcheck disable=SC2120
 run_hardware()
 {
 	local tool=/opt/vhost-iommu/vhost-iommu-test arguments='' command timeout=2400
+	local abi=''
 
 	[[ ${1:-} != --long ]] || { LONG=1; shift; }
 	# Both take their time, also for a single test
@@ -57,10 +62,11 @@ run_hardware()
 	(($#)) && printf -v arguments '%q ' "$@"
 	command="export VHOST_IOMMU_TEST_LONG=$LONG
 $tool --level hardware $arguments"
+	((LONG)) || printf -v abi ' -t %q' "${ABI_TESTS[@]}"
 	(($#)) || command+=" || status=1
-$tool-armhf --level unit || status=1
+$tool-32 --level unit$abi || status=1
 exit \${status:-0}"
-	l1_run "${LAB_FLAVOUR/arm64/l1}" \
+	l1_run "$(l1_name l1)" \
 		"${LAB_TIMEOUT:-$timeout}" "$command"
 }
 
@@ -93,7 +99,7 @@ run_system()
 	# Tracing each command would slow the traffic down. Memory that goes takes
 	# its time.
 	LAB_L2=1 LAB_TRACE='' \
-		l1_run "${LAB_FLAVOUR/arm64/l2}" \
+		l1_run "$(l1_name l2)" \
 		"${LAB_TIMEOUT:-$((LONG ? 10800 : 4200))}" \
 		"bash /opt/vhost-iommu/l2/system-test $arguments"
 }
@@ -103,7 +109,38 @@ verdict()
 	need_buildroot
 	in_root "$LAB/lib/verdict.py" --skips "$LAB/expected-skips" \
 		--known "$LAB/known-reports" \
-		--json "$BUILD/results/check.json" "$@"
+		--json "$BUILD/results/${JSON:-check.json}" "$@"
+}
+
+# hardware_level: what the verdict calls the tests in L1
+hardware_level()
+{
+	[[ $(arch_of "$LAB_FLAVOUR") == arm64 ]] && echo hardware || echo x86
+}
+
+# run_x86 [--long]: the test tool with each IOMMU of the emulated x86 host, and guests; sets
+# X86_LEVELS to what the verdict judges
+run_x86()
+{
+	local LAB_FLAVOUR=x86_64 iommu
+
+	X86_LEVELS=()
+	for iommu in "${X86_ALL[@]}"; do
+		(LAB_IOMMU=$iommu run_hardware) || true
+		X86_LEVELS+=("x86:$BUILD/results/$(LAB_IOMMU=$iommu l1_name l1)")
+		say "the tests with $iommu are done after $(elapsed)"
+	done
+	(run_system "$@") || true
+	X86_LEVELS+=("system:$BUILD/results/$(l1_name l2)")
+	say "the tests of x86 guests are done after $(elapsed)"
+}
+
+# run_check_x86 [--long]
+run_check_x86()
+{
+	rm -rf "$BUILD/results"/{l1-x86-*,l2-x86-*,check-x86.json}
+	run_x86 "$@"
+	JSON=check-x86.json verdict "${X86_LEVELS[@]}"
 }
 
 # What is built, and then the static checks: for processors that nobody else uses. What
@@ -141,7 +178,8 @@ run_check()
 	# "stop*", take longer with KCSAN than they wait for.
 	local races=(-t 'queues*' -t 'meanwhile*')
 
-	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,l1-k[ac]san,l2,check.json}
+	rm -rf "$BUILD/results"/{static.tap,selftest.tap,uml,l1,l1-k[ac]san,l2,check.json} \
+		"$BUILD"/results/l1-x86-debian-intel
 	if [[ ${1:-} == --long ]]; then
 		LONG=1 LAB_SILENCE=900
 		long=(--long)
@@ -167,14 +205,19 @@ run_check()
 		(LONG=0 LAB_FLAVOUR=arm64-kcsan run_hardware "${races[@]}") || true
 		levels+=("hardware:$BUILD/results/l1-kcsan")
 		say "what runs side by side, with KCSAN, is done after $(elapsed)"
+		LONG=0 run_x86
+		levels+=("${X86_LEVELS[@]}")
 	fi
+	(LAB_FLAVOUR=x86_64-debian LAB_IOMMU=intel run_hardware) || true
+	say "the tests in the emulated x86 host are done after $(elapsed)"
 	(run_system "${long[@]}") || true
 	say "the tests of guests are done after $(elapsed)"
 	wait "$beside" || true
 	say "all is done after $(elapsed)"
 	verdict "static:$BUILD/results/selftest.tap" \
 		"static:$BUILD/results/static.tap" "device:$BUILD/results/uml" \
-		"hardware:$BUILD/results/l1" "system:$BUILD/results/l2" \
+		"hardware:$BUILD/results/l1" "x86:$BUILD/results/l1-x86-debian-intel" \
+		"system:$BUILD/results/l2" \
 		"${levels[@]}"
 }
 

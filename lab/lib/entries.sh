@@ -100,41 +100,103 @@ build_headers()
 	done
 }
 
-# arm64_fragment FLAVOUR: the configuration of one of the kernels for L1 and L2
-arm64_fragment()
+# arch_of FLAVOUR: arm64 or x86_64
+arch_of()
 {
-	strip_comments "$KCONFIG/arm64.config" |
-		if [[ $1 == arm64-bench ]]; then
-			grep -v '^CONFIG_IOMMU_DEBUGFS='
-			strip_comments "$KCONFIG/arm64-bench.config"
-		else
-			cat - <(strip_comments "$KCONFIG/arm64-debug.config")
-			[[ $1 != arm64-k[ac]san ]] ||
-				strip_comments "$KCONFIG/$1.config"
-		fi
+	echo "${1%%-*}"
 }
 
-# need_arm64 [FLAVOUR]: the kernel that runs as L1 and as L2: arm64, arm64-bench,
-# which has no checks, arm64-kasan, which has all of them but one, or arm64-kcsan,
-# which has that one
-need_arm64()
+# gnu_arch_of FLAVOUR: the same as compilers and QEMU call it
+gnu_arch_of()
 {
-	local flavour=${1:-$LAB_FLAVOUR} fragment
+	local arch
+
+	arch=$(arch_of "$1")
+	echo "${arch/arm64/aarch64}"
+}
+
+# host_fragment FLAVOUR: the configuration of one of the kernels for L1 and L2
+host_fragment()
+{
+	strip_comments "$KCONFIG/host.config"
+	strip_comments "$KCONFIG/$(arch_of "$1").config"
+	[[ $1 == *-bench ]] || strip_comments "$KCONFIG/host-debug.config"
+	[[ $1 != *-* ]] || strip_comments "$KCONFIG/$1.config"
+}
+
+# need_host [FLAVOUR]: the kernel that runs as L1 and as L2: arm64, arm64-bench,
+# which has no checks, arm64-kasan, which has all of them but one, arm64-kcsan,
+# which has that one, x86_64, or x86_64-debian, which is Debian's own and L1's only.
+# HOST is what modules are built against, HOST_MAKE what make has to be told for that.
+need_host()
+{
+	local flavour=${1:-$LAB_FLAVOUR} fragment compiler=gcc-aarch64-linux-gnu
+
+	if [[ $flavour == x86_64-debian ]]; then
+		need_debian
+		return
+	fi
+	HOST_INITRAMFS='' HOST_MAKE=()
+	[[ $flavour != x86_64* ]] || compiler=gcc
+	need_source 7.3 || return
+	fragment=$(host_fragment "$flavour")
+	cache_entry "$flavour" \
+		"$(kernel_inputs "$compiler" <<<"$fragment"
+		   [[ $flavour != x86_64 ]] || strip_comments "$RECIPES/x86_64.sh")" \
+		"16 min" build_host "$SOURCE" "$(arch_of "$flavour")" "$fragment" ||
+		return
+	HOST=$ENTRY
+	HOST_KERNEL=$HOST/arch/arm64/boot/Image
+	[[ $flavour != x86_64* ]] || HOST_KERNEL=$HOST/vmlinux
+}
+
+need_debian()
+{
+	local packages
 
 	need_source 7.3 || return
-	fragment=$(arm64_fragment "$flavour")
-	cache_entry "$flavour" \
-		"$(kernel_inputs gcc-aarch64-linux-gnu <<<"$fragment")" \
-		"16 min" build_arm64 "$SOURCE" "$fragment" || return
-	ARM64=$ENTRY
+	packages=$(strip_comments "$RECIPES/debian.packages")
+	cache_entry x86_64-debian "$RELEASE ${SOURCE##*/} $(version_of linux-headers-amd64)
+$packages
+$(strip_comments "$RECIPES/debian.sh")" \
+		"2 min" build_debian "$SOURCE" "$packages" || return
+	HOST=/usr/src/linux-headers-$(<"$ENTRY/version")
+	HOST_KERNEL=$ENTRY/vmlinuz
+	HOST_INITRAMFS=$ENTRY/initramfs
+	HOST_MAKE=(KCFLAGS=-DCONFIG_IOMMUFD_MODULE=1 CONFIG_DEBUG_INFO_BTF_MODULES=
+		KBUILD_EXTRA_SYMBOLS="$ENTRY/Module.symvers")
 }
 
-build_arm64()
+# build_debian SOURCE PACKAGES TEMPORARY_DIR FINAL_DIR
+build_debian()
 {
-	printf '%s\n' "$2" >"$3/fragment"
-	logged "$LOG" 2050 in_root -b "$3" "$4" "$RECIPES/kernel.sh" \
-		"$1" "$4" "$4/fragment" \
-		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- -- Image modules
+	mkdir "$3/packages"
+	logged "$LOG.packages" 0 bootstrap "$3/packages.tar" --architectures=amd64 \
+		--variant=extract --format=tar --include="${2//$'\n'/,}" \
+		--aptopt='APT::Install-Recommends "false"' || return
+	# shellcheck disable=SC2016 # expanded in the root
+	logged "$LOG" 0 in_root -w "$3" bash -euc '
+		tar -C "$1/packages" -xf "$1/packages.tar" ./usr/bin/busybox ./usr/lib/modules
+		rm "$1/packages.tar"
+		"$2" "$3" "$1/packages" "$1"
+		rm -r "$1/packages"
+		' - "$3" "$RECIPES/debian.sh" "$1"
+}
+
+# build_host SOURCE ARCH FRAGMENT TEMPORARY_DIR FINAL_DIR
+build_host()
+{
+	local arguments image=Image source=$1 recipe=$RECIPES/kernel.sh
+
+	if [[ $2 == x86_64 ]]; then
+		image=vmlinux source=$5/source recipe=$RECIPES/x86_64.sh
+		# Hard links need both ends in one mount, hence not in the build root
+		cp -al "$1" "$4/source" || return
+	fi
+	read -ra arguments <<<"$(compiler_arguments "$2" gcc)"
+	printf '%s\n' "$3" >"$4/fragment"
+	logged "$LOG" 2050 in_root -b "$4" "$5" "$recipe" "$source" "$5" \
+		"$5/fragment" "${arguments[@]}" -- "$image" modules
 }
 
 # need_mq [FLAVOUR]: Linux' own driver with the series of integration/linux, for guests
@@ -142,26 +204,29 @@ build_arm64()
 # kernel keeps out of the way, see l2_arguments().
 need_mq()
 {
-	need_arm64 "${1:-$LAB_FLAVOUR}" || return
-	cache_entry mq "$(echo "${ARM64##*/}"
+	need_host "${1:-$LAB_FLAVOUR}" || return
+	cache_entry mq "$(echo "${HOST##*/}"
 			  cat "$LINUX_SERIES"/*.patch
 			  strip_comments "$LINUX_SERIES/Kbuild"
 			  strip_comments "$LINUX_SERIES/module.sh")" \
-		"10 s" build_mq "$SOURCE" "$ARM64" || return
+		"10 s" build_mq "$SOURCE" "$HOST" "$(arch_of "${1:-$LAB_FLAVOUR}")" ||
+		return
 	MQ=$ENTRY/drivers/iommu/virtio-iommu.ko
 }
 
-# What keeps the driver in the kernel from starting is the name of its function, which
-# must not be that of the module's
+# build_mq SOURCE HOST ARCH TEMPORARY_DIR FINAL_DIR: what keeps the driver in the kernel
+# from starting is the name of its function, which must not be that of the module's
 build_mq()
 {
+	local arguments
+
+	read -ra arguments <<<"$(compiler_arguments "$3" gcc)"
 	# shellcheck disable=SC2016 # expanded in the root
-	logged "$LOG" 0 in_root -b "$3" "$4" bash -euc '
+	logged "$LOG" 0 in_root -b "$4" "$5" bash -euc '
 		"$1/module.sh" "$2" "$4"
-		make -C "$3" M="$4/drivers/iommu" ARCH=arm64 \
-			CROSS_COMPILE=aarch64-linux-gnu- \
+		make -C "$3" M="$4/drivers/iommu" "${@:5}" \
 			KCFLAGS=-Dvirtio_iommu_drv=virtio_iommu_mq modules
-		' - "$LINUX_SERIES" "$1" "$2" "$4"
+		' - "$LINUX_SERIES" "$1" "$2" "$5" "${arguments[@]}"
 }
 
 # kernel_inputs COMPILER: what a kernel's hash covers; its configuration is read
@@ -191,27 +256,30 @@ build_uml()
 		"$KCONFIG/uml.config"
 }
 
-# The root disk of L1: packages are extracted, not run, so no emulation is
-# needed. Never written to: each run has its own overlay.
+# need_l1root [ARCH]: the root disk of L1. Packages are extracted, not run, so no
+# emulation is needed. Never written to: each run has its own overlay.
 need_l1root()
 {
+	local arch=${1:-$(arch_of "$LAB_FLAVOUR")} packages
+
 	need_buildroot || return
-	cache_entry l1root "$RELEASE arm64
-$(strip_comments "$RECIPES/l1.packages"; strip_comments "$RECIPES/l1.applets"
-  strip_comments "$RECIPES/l1root.sh")" \
-		"2 min" build_l1root || return
+	packages=$(strip_comments "$RECIPES/l1.packages"
+		   strip_comments "$RECIPES/l1-$arch.packages")
+	cache_entry "l1root-$arch" "$RELEASE $packages
+$(strip_comments "$RECIPES/l1.applets"; strip_comments "$RECIPES/l1root.sh")" \
+		"2 min" build_l1root "${arch/x86_64/amd64}" "$packages" || return
 	L1ROOT=$ENTRY
 }
 
+# build_l1root DEBIAN_ARCH PACKAGES TEMPORARY_DIR
 build_l1root()
 {
-	local tmp=$1 include links
+	local tmp=$3 links
 
-	include=$(strip_comments "$RECIPES/l1.packages" | paste -sd,)
 	# shellcheck disable=SC2016 # expanded by mmdebstrap's shell
-	links='cd "$1" && for d in bin sbin lib; do mkdir -p usr/$d; ln -sfn usr/$d $d; done'
-	logged "$LOG" 0 bootstrap "$tmp/root.tar" --architectures=arm64 \
-		--variant=extract --format=tar --include="$include" \
+	links='cd "$1" && for d in bin sbin lib lib64; do mkdir -p usr/$d; ln -sfn usr/$d $d; done'
+	logged "$LOG" 0 bootstrap "$tmp/root.tar" --architectures="$1" \
+		--variant=extract --format=tar --include="${2//$'\n'/,}" \
 		--setup-hook="$links" \
 		--extract-hook="sh '$RECIPES/l1root.sh' \"\$1\"" || return
 	# A tar archive keeps owners whoever runs this; its size is that of the
@@ -220,6 +288,14 @@ build_l1root()
 		-O '^has_journal,^metadata_csum' -m 0 -E root_owner=0:0 \
 		-d "$tmp/root.tar" "$tmp/root.ext4" 2560M || return
 	rm -f "$tmp/root.tar"
+}
+
+# The root that the emulated x86 host runs in
+need_x86root()
+{
+	cache_entry x86root "$RELEASE $(strip_comments "$RECIPES/x86root.packages")" \
+		"1 min" build_root_of "$RECIPES/x86root.packages" || return
+	X86ROOT=$ENTRY
 }
 
 # The root that QEMU is built in, with its source package in /usr/src
@@ -251,26 +327,27 @@ build_qemuroot()
 	: >"$dest/etc/resolv.conf"
 }
 
-# QEMU with the series of integration/qemu, for L1
+# need_qemu [ARCH]: QEMU with the series of integration/qemu, for L1
 need_qemu()
 {
-	local dsc
+	local arch=${1:-$(arch_of "$LAB_FLAVOUR")} dsc
 
 	need_qemuroot || return
 	dsc=$(compgen -G "$QEMUROOT/usr/src/qemu_*.dsc") ||
 		die "no QEMU source package in $QEMUROOT/usr/src"
-	cache_entry qemu "$(echo "${dsc##*/} ${QEMUROOT##*/}"
-			    cat "$SERIES"/*.patch "$SERIES/devices.mak"
-			    strip_comments "$SERIES/build.sh")" \
-		"5 min" build_qemu "/usr/src/${dsc##*/}" || return
-	QEMU_L1=$ENTRY/qemu-system-aarch64
+	cache_entry "qemu-$arch" "$(echo "${dsc##*/} ${QEMUROOT##*/}"
+				    cat "$SERIES"/*.patch "$SERIES/devices.mak"
+				    strip_comments "$SERIES/build.sh")" \
+		"5 min" build_qemu "/usr/src/${dsc##*/}" "$arch" || return
+	QEMU_L1=$ENTRY/qemu-system-${arch/arm64/aarch64}
 }
 
+# build_qemu DSC ARCH TEMPORARY_DIR FINAL_DIR
 build_qemu()
 {
 	local BUILDROOT=$QEMUROOT
 
-	logged "$LOG" 1250 in_root -b "$2" "$3" "$SERIES/build.sh" "$1" "$3"
+	logged "$LOG" 1250 in_root -b "$3" "$4" "$SERIES/build.sh" "$1" "$4" "$2"
 }
 
 # The emulator's plugin that counts instructions. QEMU's interface to plugins is
@@ -309,7 +386,7 @@ need_prepared()
 	local version=$1 arch=$2 compiler=$3
 
 	if ((KERNEL_IS_PREPARED)) && [[ $* == "${KERNELS[0]} arm64 gcc" ]]; then
-		need_arm64 arm64 && PREPARED=$ARM64
+		need_host arm64 && PREPARED=$HOST
 		return
 	fi
 
@@ -349,12 +426,15 @@ build_prepared()
 all_entries()
 {
 	need_buildroot || return 0
-	need_l1root || true
+	need_l1root arm64 || true
 	need_qemuroot || true
 	need_mq arm64 || true
-	need_qemu || true
+	need_qemu arm64 || true
 	need_uml || true
 	need_headers || true
+	need_x86root || true
+	need_l1root x86_64 || true
+	need_host x86_64-debian || true
 }
 
 # What the static checks of "make check" need beside that
@@ -362,9 +442,15 @@ static_entries()
 {
 	need_buildroot || return 0
 	need_prepared "${KERNELS[0]}" arm64 clang || true
-	need_prepared "${KERNELS[0]}" x86_64 clang || true
 	# The older kernel: see LONG_CHECKS of scripts/check-static
 	need_prepared "${KERNELS[1]}" arm64 gcc || true
+}
+
+# What "make check-x86" needs beside that
+x86_entries()
+{
+	need_mq x86_64 || true
+	need_qemu x86_64 || true
 }
 
 # What only the benchmark and "make check-long" need
@@ -373,6 +459,7 @@ more_entries()
 	need_buildroot || return 0
 	need_prepared "${KERNELS[0]}" arm64 gcc || true
 	need_prepared "${KERNELS[0]}" x86_64 gcc || true
+	need_prepared "${KERNELS[0]}" x86_64 clang || true
 	need_prepared "${KERNELS[1]}" arm64 clang || true
 	need_prepared "${KERNELS[1]}" x86_64 gcc || true
 	need_prepared "${KERNELS[1]}" x86_64 clang || true
@@ -381,4 +468,5 @@ more_entries()
 	need_mq arm64-bench || true
 	need_insncount || true
 	need_plotroot || true
+	x86_entries
 }

@@ -61,6 +61,6 @@ l1_gdb()
 			[[ -S $run/gdb.socket ]] && break
 			sleep 0.1
 		done
-		gdb-multiarch -q -x $run/gdbinit $ARM64/vmlinux
+		gdb-multiarch -q -x $run/gdbinit $HOST/vmlinux
 		kill %1"
 }

@@ -24,7 +24,7 @@ import os
 import re
 import sys
 
-LEVELS = ("static", "unit", "device", "hardware", "system")
+LEVELS = ("static", "unit", "device", "hardware", "x86", "system")
 RESULT = re.compile(r"^(not )?ok (\d+)(?: -)?(?: (.*?))?"
                     r"(?:\s*# (SKIP|TODO|XFAIL)\b\s*(.*))?$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)(?: # SKIP ?(.*))?")
