@@ -134,6 +134,8 @@ bool trace_invalidated(struct trace *t)
 	static const char *const events[][2] = {
 		{ "CMD_TLBI", "CMD_SYNC" },
 		{ "vtd_inv_desc_iotlb_", "vtd_inv_desc_wait" },
+		/* For tables of the first stage */
+		{ "desc type p-iotlb", "vtd_inv_desc_wait" },
 		{ "amdvi_pages_inval", "amdvi_completion_wait" },
 	};
 	char *text = trace_since(t), *p;

@@ -241,3 +241,13 @@ void huge_pages_back(void)
 	if (huge_before[0])
 		write_file(HUGE_DIR "nr_hugepages", huge_before);
 }
+
+/**
+ * host_iommu_is_amd() - Whether the host's IOMMUs are AMD's
+ *
+ * Their tables reach all of the 64-bit address space.
+ */
+bool host_iommu_is_amd(void)
+{
+	return !access("/sys/class/iommu/ivhd0", F_OK);
+}

@@ -72,6 +72,7 @@ bool long_tests(void);
 __u64 now_ns(void);
 __u64 print_times(const char *what, __u64 *ns, unsigned int nr);
 __u64 thread_ns(pid_t tid);
+bool host_iommu_is_amd(void);
 void sleep_ms(unsigned int ms);
 __u64 rand64(__u64 *state);
 int write_file(const char *path, const char *text);
@@ -630,12 +631,14 @@ bool filled(const void *p, __u8 seed, size_t len);
  * @d: Device
  * @seed: Of the last transfer's pattern
  * @skipped_trace: Times that there was no trace to look into
+ * @host_blocks: The device is not in a domain of the module's, and blocked by Linux itself
  */
 struct xfer {
 	struct env *e;
 	struct dma_dev *d;
 	__u8 seed;
 	unsigned int skipped_trace;
+	bool host_blocks;
 };
 
 void xfer_init(struct xfer *x, struct env *e, unsigned int i);

@@ -52,6 +52,9 @@ bool xfer_refused(struct xfer *x)
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_UNMAPPED ||
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_DENIED ||
 		       x->d->status == VHOST_IOMMU_MOCK_DMA_BAD_CONFIG;
+	/* AMD's emulated IOMMU tells nothing of a device whose entry has no table */
+	if (x->host_blocks && host_iommu_is_amd())
+		return true;
 	if (x->e->trace.fd >= 0)
 		return trace_refused(&x->e->trace);
 	if (!x->skipped_trace++)

@@ -254,6 +254,7 @@ TEST_F_TIMEOUT(dma, after_endpoint_removal, 90)
 	ASSERT_ST(OK, usual(self, 0, DOM));
 	EXPECT_TRUE(copies(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 	ASSERT_EQ(0, vmm_remove_endpoint(self->v, EP(0)));
+	self->x.host_blocks = true;
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 }
 
@@ -296,6 +297,7 @@ TEST_F_TIMEOUT(dma, after_close, 90)
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST + MIB(8), DST_GPA,
 				 LEN));
 	EXPECT_EQ(0, dev_detach(self->x.d));
+	self->x.host_blocks = true;
 	EXPECT_TRUE(write_denied(self, SRC, SRC_GPA, DST, DST_GPA, LEN));
 }
 
