@@ -26,42 +26,32 @@ static void *bar;
  * compiler has some to choose from
  */
 #ifdef __aarch64__
-static inline void reg_write(unsigned int reg, __u32 val)
-{
-	asm volatile("str %w0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
-}
-
-static inline void reg_write64(unsigned int reg, __u64 val)
-{
-	asm volatile("str %0, [%1]" : : "r" (val), "r" (bar + reg) : "memory");
-}
-
-static inline __u32 reg_read(unsigned int reg)
-{
-	__u32 val;
-
-	asm volatile("ldr %w0, [%1]" : "=r" (val) : "r" (bar + reg) : "memory");
-	return val;
-}
+#define STORE32	"str %w0, [%1]"
+#define STORE64	"str %0, [%1]"
+#define LOAD32	"ldr %w0, [%1]"
 #else
+#define STORE32	"movl %0, (%1)"
+#define STORE64	"movq %0, (%1)"
+#define LOAD32	"movl (%1), %0"
+#endif
+
 static inline void reg_write(unsigned int reg, __u32 val)
 {
-	asm volatile("movl %0, (%1)" : : "r" (val), "r" (bar + reg) : "memory");
+	asm volatile(STORE32 : : "r" (val), "r" (bar + reg) : "memory");
 }
 
 static inline void reg_write64(unsigned int reg, __u64 val)
 {
-	asm volatile("movq %0, (%1)" : : "r" (val), "r" (bar + reg) : "memory");
+	asm volatile(STORE64 : : "r" (val), "r" (bar + reg) : "memory");
 }
 
 static inline __u32 reg_read(unsigned int reg)
 {
 	__u32 val;
 
-	asm volatile("movl (%1), %0" : "=r" (val) : "r" (bar + reg) : "memory");
+	asm volatile(LOAD32 : "=r" (val) : "r" (bar + reg) : "memory");
 	return val;
 }
-#endif
 
 /*
  * Copy four bytes from the edu's buffer to memory, or the other way. The

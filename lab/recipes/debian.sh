@@ -6,8 +6,9 @@
 # OUTPUT/initramfs goes on with the root disk's /init, OUTPUT/version is its name, and
 # OUTPUT/Module.symvers has what its new modules export.
 #
-# Debian's kernel for amd64 is configured without iommufd. All that makes of it are two
-# modules, which the same source builds.
+# Debian's kernel for amd64 is configured without iommufd. What it lacks for that are
+# modules, which the same source makes: iommufd, what drivers need of it, and a VFIO that
+# knows of it.
 set -euo pipefail
 
 source=$1 packages=$2 out=$3
